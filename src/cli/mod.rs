@@ -1,0 +1,1 @@
+//! The command line: raw flags in, one validated configuration out, one function a subcommand.

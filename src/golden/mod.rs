@@ -1,0 +1,1 @@
+//! The bit-exact golden model of the algorithm: integers only, no Verilog.

@@ -1,0 +1,2 @@
+//! `spatten-gen`: see the library for everything.
+fn main() {}

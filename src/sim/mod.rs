@@ -1,0 +1,1 @@
+//! Running generated RTL: finding Verilator, building shared libraries, driving them.
