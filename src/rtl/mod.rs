@@ -5,6 +5,7 @@
 //! co-simulation all come from that description.
 
 mod emit;
+pub mod logic;
 
 pub use emit::{Source, sources};
 
