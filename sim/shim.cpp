@@ -20,6 +20,7 @@ void vl_fatal(const char* file, int line, const char*, const char* what) {
     throw std::runtime_error(std::string(file) + ":" + std::to_string(line) + ": " + what);
 }
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 Sim* spatten_new(uint64_t seed) {
@@ -63,3 +64,4 @@ void spatten_run(Sim* sim, const SpRun* run, SpResult* result) {
     result->ports = sim->ports.data();
 }
 }
+#pragma GCC visibility pop

@@ -112,7 +112,10 @@ fn template_names(config: &Config) -> anyhow::Result<BTreeMap<String, serde_json
     let serde_json::Value::Object(params) = serde_json::to_value(config)? else {
         bail!("a configuration serialises as a table");
     };
-    Ok(params.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect())
+    Ok(params
+        .into_iter()
+        .map(|(key, value)| (key.replace('-', "_"), value))
+        .collect())
 }
 
 /// What every Verilog file opens with.

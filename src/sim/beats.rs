@@ -260,7 +260,7 @@ impl BeatMut<'_> {
         for value in values {
             let value: i64 = value.into();
             assert!(given < lanes, "field `{field}` has {lanes} lanes");
-            let fits = width >= 64 || (-(1i64 << (width - 1))..1i64 << width).contains(&value);
+            let fits = width >= 64 || (-(1i128 << (width - 1))..1i128 << width).contains(&value.into());
             assert!(fits, "field `{field}`: {value} does not fit {width} bits");
             set_bits(
                 &mut self.beats.words[start..][..words],
@@ -272,6 +272,20 @@ impl BeatMut<'_> {
         }
         for lane in given..lanes {
             set_bits(&mut self.beats.care[start..][..words], lane * width, width, 0);
+        }
+        self
+    }
+
+    /// Sets a whole field of any width from 32-bit words, least significant first; words not given are zero.
+    ///
+    /// # Panics
+    /// When the stream has no such field, or the field has fewer words.
+    pub fn words(self, field: &str, words: &[u32]) -> Self {
+        let (offset, f) = self.beats.layout.field(field);
+        let target = &mut self.beats.words[self.start + offset..][..field_words(f)];
+        target[..words.len()].copy_from_slice(words);
+        if f.width % 32 != 0 {
+            target[field_words(f) - 1] &= (1 << (f.width % 32)) - 1;
         }
         self
     }
@@ -321,10 +335,14 @@ fn bits(words: &[u32], at: u32, width: u32) -> u64 {
 
 /// Sets `width` bits from bit `at` to the two's complement of `value`, sign-extended beyond 64.
 fn set_bits(words: &mut [u32], at: u32, width: u32, value: i64) {
-    for bit in 0..width {
-        let (word, shift) = (((at + bit) / 32) as usize, (at + bit) % 32);
-        let one = (value >> bit.min(63)) as u32 & 1;
-        words[word] = words[word] & !(1 << shift) | one << shift;
+    let mut done = 0;
+    while done < width {
+        let (word, shift) = (((at + done) / 32) as usize, (at + done) % 32);
+        let take = (32 - shift).min(width - done);
+        let mask = (u32::MAX >> (32 - take)) << shift;
+        let piece = ((value >> done.min(63)) as u32) << shift;
+        words[word] = words[word] & !mask | piece & mask;
+        done += take;
     }
 }
 
@@ -385,7 +403,7 @@ mod tests {
         let mut expected = Beats::new(&layout());
         expected.push().lanes("data", [5i64]).set("last", false);
         expected.push().lanes("data", [1i64, 2, 3]).ignore("last");
-        for pick in 0..400 {
+        for pick in 0..400u64 {
             let mut bad = expected.clone();
             let (beat, _) = bad.corrupt(pick).unwrap();
             assert_eq!(bad.first_difference(&expected, 0), Some(beat));
