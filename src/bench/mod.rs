@@ -6,6 +6,7 @@
 //! noticed).
 
 mod primitives;
+pub mod soak;
 
 use crate::config::{Config, Params};
 use crate::rtl::{self, Direction, Interface, Module};
@@ -14,6 +15,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use rand::SeedableRng;
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The generator of all random stimulus: the same numbers on every platform.
@@ -403,7 +405,31 @@ impl Rig {
         point: &Point,
         mutant: Option<&Mutant>,
     ) -> anyhow::Result<Self> {
-        let design = design(bench.block(), point, mutant)?;
+        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+    }
+
+    /// Builds a block so that it can write waveforms.
+    ///
+    /// # Errors
+    /// As [`design`] and [`Builder::build`].
+    pub fn traced(builder: &Builder, bench: &'static dyn Bench, point: &Point) -> anyhow::Result<Self> {
+        Self::of(
+            builder,
+            bench,
+            point,
+            Design {
+                trace: true,
+                ..design(bench.block(), point, None)?
+            },
+        )
+    }
+
+    fn of(
+        builder: &Builder,
+        bench: &'static dyn Bench,
+        point: &Point,
+        design: Design,
+    ) -> anyhow::Result<Self> {
         let interface = design.interface.clone();
         Ok(Rig {
             bench,
@@ -443,6 +469,17 @@ impl Rig {
     /// As [`Simulation::new`].
     pub fn run(&self, case: &Case, pacing: &Pacing) -> anyhow::Result<Outcome> {
         Ok(Simulation::new(&self.library, pacing.seed)?.run(case, pacing))
+    }
+
+    /// The run of a seed with a waveform (VCD) of it. The block must have been built by [`Rig::traced`].
+    ///
+    /// # Errors
+    /// When the run could not be made or the file cannot be written.
+    pub fn run_traced(&self, seed: u64, rows: usize, file: &Path) -> anyhow::Result<Outcome> {
+        let case = self.case(seed, rows)?;
+        let mut simulation = Simulation::new(&self.library, seed)?;
+        simulation.trace(file)?;
+        Ok(simulation.run(&case, &self.pacing(seed)))
     }
 
     /// The whole of a seed: case, pacing, run, comparison. The inner error is a finding.
