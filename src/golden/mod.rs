@@ -1,1 +1,3 @@
 //! The bit-exact golden model of the algorithm: integers only, no Verilog.
+
+pub mod softmax;
