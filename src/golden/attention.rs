@@ -57,8 +57,11 @@ pub(super) fn rows(
     tokens: &[u32],
     heads: &[u32],
     memory: &dyn Memory,
-) -> Vec<Row> {
+) -> Result<Vec<Row>, Refusal> {
+    let Factor { mantissa, shift } = command.scale;
+    let scale = Scale::new(mantissa, shift).map_err(|_| Refusal::ScaleShift { value: shift })?;
     let layer = Layer {
+        scale,
         config,
         softmax,
         command,
