@@ -218,8 +218,8 @@ macro_rules! parameters {
         $key:literal $field:ident: $type:ty = $legal:expr, $presets:expr;
     )* })*) => {
         /// Every generator parameter, not yet validated.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-        #[serde(rename_all = "kebab-case")]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
         pub struct Params {
             $($($(#[doc = $doc])+ pub $field: $type,)*)*
         }
