@@ -7,7 +7,7 @@
 mod emit;
 pub mod logic;
 
-pub use emit::{Source, sources};
+pub use emit::{Source, in_order, sources};
 
 use crate::config::Config;
 use serde::Serialize;
