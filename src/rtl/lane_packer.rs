@@ -1,7 +1,6 @@
 //! Lane packer: ragged beats of a row in, full ones out.
 
-use super::zero_eliminator::count_bits;
-use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, lane_bits, override_or};
+use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 
 /// `lane_packer`: a chained [`ZeroEliminator`](super::zero_eliminator::ZeroEliminator) and the word it fills.

@@ -67,6 +67,17 @@ impl Expr {
         ))
     }
 
+    /// Lane `lane` of a vector whose lanes are as wide as the Verilog parameter `width`:
+    /// `self[lane * width +: width]`.
+    pub fn part(self, lane: u32, width: &str) -> Expr {
+        // The tree takes widths as numbers only; `tidy` puts the parameter's name back.
+        Expr(VerilogExpression::Slice(
+            Box::new(self.0),
+            PARAMETER_WIDTH,
+            Box::new(signal(format!("{lane} * {width}")).0),
+        ))
+    }
+
     /// `self && other`.
     pub fn and(self, other: Expr) -> Expr {
         self.binary(VerilogOp::LogicalAnd, other)
@@ -80,6 +91,16 @@ impl Expr {
     /// `self == other`.
     pub fn equals(self, other: Expr) -> Expr {
         self.binary(VerilogOp::Eq, other)
+    }
+
+    /// `self > other`.
+    pub fn greater(self, other: Expr) -> Expr {
+        self.binary(VerilogOp::Gt, other)
+    }
+
+    /// `self >= other`.
+    pub fn at_least(self, other: Expr) -> Expr {
+        self.binary(VerilogOp::Ge, other)
     }
 
     /// `self < other`.
@@ -194,6 +215,21 @@ impl Block {
     }
 }
 
+/// Stands in the tree for a width that is a Verilog parameter; no vector is that wide.
+const PARAMETER_WIDTH: usize = usize::MAX;
+
+/// `[3 * KEY_W +: <stand-in>]` with the parameter's name, the last word of the offset, for each stand-in.
+fn name_parameter_widths(line: &str) -> String {
+    let stand_in = format!("+: {PARAMETER_WIDTH}]");
+    let mut pieces = line.split(stand_in.as_str());
+    let mut named = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let name = named.split_whitespace().next_back().unwrap_or_default().to_owned();
+        named.push_str(&format!("+: {name}]{piece}"));
+    }
+    named
+}
+
 /// Brings the printer's text into the style of the templates: two spaces, `end else`, `a[3 +: 12]`.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
@@ -206,7 +242,8 @@ fn tidy(text: &str) -> String {
             tidy.extend(std::iter::repeat_n(' ', (line.len() - code.len()) / 2));
         }
         // Offsets and widths are plain numbers or names, so no parenthesis inside them is touched.
-        tidy.push_str(&code.replace("[(", "[").replace(")+:(", " +: ").replace(")]", "]"));
+        let code = code.replace("[(", "[").replace(")+:(", " +: ").replace(")]", "]");
+        tidy.push_str(&name_parameter_widths(&code));
         tidy.push('\n');
     }
     tidy

@@ -1,7 +1,7 @@
 //! Zero eliminator: packs the kept lanes of a beat, in order (paper, section IV-B).
 
 use super::logic::{Block, Lanes, prefix_sum, signal};
-use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, lane_bits, override_or};
+use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -15,11 +15,6 @@ struct Layer {
     /// Lanes between partners.
     distance: u32,
     logic: String,
-}
-
-/// Bits that count `0 ..= lanes` elements of a beat.
-pub(crate) fn count_bits(lanes: u32) -> u32 {
-    u32::BITS - lanes.leading_zeros()
 }
 
 impl Module for ZeroEliminator {

@@ -523,27 +523,69 @@ module topk_select #(
 
   // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot), and how many of those
   // are equal to it; of the list, how many of its eighths the rank sought lies above.
-  reg  [{{ rank_bits - 1 }}:0] before;
-  reg  [{{ rank_bits - 1 }}:0] twins;
-  reg  [{{ rank_terms_bits - 1 }}:0] before_terms;
-  reg  [{{ rank_terms_bits - 1 }}:0] twin_terms;
-  reg  [{{ set_tree_bits - 1 }}:0] set_tree;
-  reg  [{{ rank_bits - 1 }}:0] before_q;
-  reg  [{{ rank_bits - 1 }}:0] twins_q;
-  reg  [          6:0] eighths_q;
-  reg  [          3:0] picks_q;  // samples of the list
-  reg                  exact_q;
+  reg  [        6:0] eighths_q;
+  reg  [        3:0] picks;  // samples of the list
+  reg  [        3:0] picks_q;
+  reg                exact_q;
+  reg  [SAMPLES*3-1:0] before_q;
+  reg  [SAMPLES*3-1:0] twins_q;
 
-  {{ rank_logic }}
+  genvar sample, other;
+  generate
+    for (sample = 0; sample < SAMPLES; sample = sample + 1) begin : g_rank
+      wire [SAMPLES-1:0] precede;  // bit j: sample j comes before this one
+      wire [SAMPLES-1:0] twin;  // and is equal to it
+
+      for (other = 0; other < SAMPLES; other = other + 1) begin : g_other
+        localparam LOW  = (sample < other) ? sample : other;
+        localparam HIGH = (sample < other) ? other : sample;
+        localparam PAIR = LOW * (2 * SAMPLES - LOW - 1) / 2 + HIGH - LOW - 1;
+
+        if (other < sample) begin : g_lower
+          assign precede[other] = pick_set_q[other] && not_below_q[PAIR];
+          assign twin[other]    = pick_set_q[other] && equal_q[PAIR];
+        end else if (other > sample) begin : g_higher
+          assign precede[other] = pick_set_q[other] && !not_below_q[PAIR];
+          assign twin[other]    = 1'b0;
+        end else begin : g_self
+          assign precede[other] = 1'b0;
+          assign twin[other]    = 1'b0;
+        end
+      end
+
+      reg     [2:0] before;
+      reg     [2:0] twins;
+      integer       i;
+
+      always @(*) begin
+        before = 3'd0;
+        twins  = 3'd0;
+        for (i = 0; i < SAMPLES; i = i + 1) begin
+          before = before + {2'd0, precede[i]};
+          twins  = twins + {2'd0, twin[i]};
+        end
+      end
+
+      always @(posedge clk) begin
+        before_q[sample*3+:3] <= before;
+        twins_q[sample*3+:3]  <= twins;
+      end
+    end
+  endgenerate
+
+  integer p;
+
+  always @(*) begin
+    picks = 4'd0;
+    for (p = 0; p < SAMPLES; p = p + 1) picks = picks + {3'd0, pick_set_q[p]};
+  end
 
   wire [  NUM_W+2:0] skip = {target_q - 1'b1, 3'b000};
   wire [  NUM_W+2:0] list = {3'b000, list_q};
 
   always @(posedge clk) begin
-    before_q     <= before;
-    twins_q      <= twins;
-    picks_q      <= set_tree[3:0];
-    exact_q      <= list == {{(NUM_W - 1){1'b0}}, set_tree[3:0]};
+    picks_q      <= picks;
+    exact_q      <= list == {{(NUM_W - 1){1'b0}}, picks};
     eighths_q[0] <= skip >= list;
     eighths_q[1] <= skip >= (list << 1);
     eighths_q[2] <= skip >= (list << 1) + list;
@@ -557,11 +599,10 @@ module topk_select #(
   end
 
   // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
-  reg  [2:0] eighth;
-  reg  [6:0] scaled;
-  reg  [3:0] wish;
-
-  integer e;
+  reg     [2:0] eighth;
+  reg     [6:0] scaled;
+  reg     [3:0] wish;
+  integer       e;
 
   always @(*) begin
     eighth = 3'd0;
@@ -579,18 +620,17 @@ module topk_select #(
 
   assign exact = exact_q;
 
-  reg [KEY_W-1:0] choice;
-  reg [      3:0] choice_twins;
-
-  integer s;
+  reg     [KEY_W-1:0] choice;
+  reg     [      2:0] choice_twins;
+  integer             s;
 
   always @(*) begin
     choice       = {KEY_W{1'b0}};
-    choice_twins = 4'd0;
+    choice_twins = 3'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
-      if (pick_set_q[s] && before_q[s*4+:4] == wish) begin
+      if (pick_set_q[s] && {1'b0, before_q[s*3+:3]} == wish) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
-        choice_twins = choice_twins | twins_q[s*4+:4];
+        choice_twins = choice_twins | twins_q[s*3+:3];
       end
     end
   end
@@ -602,7 +642,7 @@ module topk_select #(
 
   always @(posedge clk) begin
     if (decide) ties_q <= left_q[NUM_W-1:0];
-    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 4){1'b0}}, choice_twins} + 1'b1;
+    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 3){1'b0}}, choice_twins} + 1'b1;
   end
 
   assign result_threshold = all_q ? {KEY_W{1'b0}} : none_q ? {KEY_W{1'b1}} : pivot_q;
