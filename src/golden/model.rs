@@ -1,8 +1,8 @@
 //! Real models on the golden model: tensors from safetensors files, quantised, laid out in memory, and run under a
 //! pruning schedule like the paper's.
 
-use super::case::{Recorder, StateWrite};
 use super::cascade::Prune;
+use super::case::{Recorder, StateWrite};
 use super::command::*;
 use super::planes::{Region, SECTOR, Tensor, Tensors, plane_bytes};
 use super::quant::{Factor, quantise};
@@ -62,8 +62,12 @@ pub struct Model {
 
 /// Header entry of a safetensors file as a number.
 pub(super) fn header_value(metadata: &HashMap<String, String>, key: &str) -> anyhow::Result<u32> {
-    let value = metadata.get(key).with_context(|| format!("the header has no `{key}`"))?;
-    value.parse().with_context(|| format!("the header's `{key}` is `{value}`, not a number"))
+    let value = metadata
+        .get(key)
+        .with_context(|| format!("the header has no `{key}`"))?;
+    value
+        .parse()
+        .with_context(|| format!("the header's `{key}` is `{value}`, not a number"))
 }
 
 /// Header entries and tensors of a safetensors file.
@@ -92,7 +96,10 @@ pub(super) fn write_tensors(
         data.extend_from_slice(bytes);
     }
     let mut text = serde_json::to_string(&header)?;
-    text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
+    text.extend(std::iter::repeat_n(
+        ' ',
+        text.len().next_multiple_of(8) - text.len(),
+    ));
     let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     bytes.extend_from_slice(&data);
@@ -128,22 +135,46 @@ impl Model {
             Kind::Encoder => (0, tokens),
             Kind::Decoder => (number("context")?, number("steps")?),
         };
-        ensure!(kv_heads > 0 && heads % kv_heads == 0, "{heads} query heads do not share {kv_heads} KV heads evenly");
-        ensure!(count > 0 && heads > 0 && tokens > 0 && head_dim > 0, "a model needs layers, heads, tokens and dimensions");
-        ensure!(context.checked_add(queries) == Some(tokens), "{context} tokens of context and {queries} steps are not {tokens} tokens");
+        ensure!(
+            kv_heads > 0 && heads % kv_heads == 0,
+            "{heads} query heads do not share {kv_heads} KV heads evenly"
+        );
+        ensure!(
+            count > 0 && heads > 0 && tokens > 0 && head_dim > 0,
+            "a model needs layers, heads, tokens and dimensions"
+        );
+        ensure!(
+            context.checked_add(queries) == Some(tokens),
+            "{context} tokens of context and {queries} steps are not {tokens} tokens"
+        );
         let tensor = |index: usize, which: char, heads: usize, rows: usize| {
             let name = format!("layer.{index}.{which}");
             floats(&tensors, &name, &[heads, rows, head_dim])
         };
         let layer = |index| -> anyhow::Result<Layer> {
             let q = tensor(index, 'q', heads, queries)?;
-            Ok(Layer { q, k: tensor(index, 'k', kv_heads, tokens)?, v: tensor(index, 'v', kv_heads, tokens)? })
+            Ok(Layer {
+                q,
+                k: tensor(index, 'k', kv_heads, tokens)?,
+                v: tensor(index, 'v', kv_heads, tokens)?,
+            })
         };
         let layers = (0..count).map(layer).collect::<anyhow::Result<_>>()?;
-        let structure = ["kind", "layers", "heads", "kv_heads", "head_dim", "tokens", "context", "steps"];
+        let structure = [
+            "kind", "layers", "heads", "kv_heads", "head_dim", "tokens", "context", "steps",
+        ];
         metadata.retain(|key, _| !structure.contains(&key.as_str()));
         let origin = metadata.into_iter().collect();
-        Ok(Model { kind, heads, kv_heads, head_dim, tokens, context, layers, origin })
+        Ok(Model {
+            kind,
+            heads,
+            kv_heads,
+            head_dim,
+            tokens,
+            context,
+            layers,
+            origin,
+        })
     }
 
     /// Generation steps, or 1 for an encoder.
@@ -172,7 +203,11 @@ impl Model {
         let tokens = self.context + queries;
         let (all_queries, all_tokens, dim) = (self.queries(), self.tokens, self.head_dim);
         let part = |data: &[f32], heads: usize, all_rows: usize, rows: usize| -> Vec<f32> {
-            data.chunks_exact(all_rows * dim).take(heads).flat_map(|head| &head[..rows * dim]).copied().collect()
+            data.chunks_exact(all_rows * dim)
+                .take(heads)
+                .flat_map(|head| &head[..rows * dim])
+                .copied()
+                .collect()
         };
         let cut_layer = |layer: &Layer| Layer {
             q: part(&layer.q, heads, all_queries, queries),
@@ -180,7 +215,13 @@ impl Model {
             v: part(&layer.v, kv_heads, all_tokens, tokens),
         };
         let layers = self.layers.iter().take(layers.max(1)).map(cut_layer).collect();
-        Model { heads, kv_heads, tokens, layers, ..self }
+        Model {
+            heads,
+            kv_heads,
+            tokens,
+            layers,
+            ..self
+        }
     }
 
     /// Writes a file that [`Model::load`] reads, in float16. The same model gives the same bytes.
@@ -188,8 +229,14 @@ impl Model {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let bytes = |data: &[f32]| -> Vec<u8> { data.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
-        let names: Vec<String> = (0..self.layers.len()).flat_map(|i| ['k', 'q', 'v'].map(|t| format!("layer.{i}.{t}"))).collect();
+        let bytes = |data: &[f32]| -> Vec<u8> {
+            data.iter()
+                .flat_map(|&x| f16::from_f32(x).to_le_bytes())
+                .collect()
+        };
+        let names: Vec<String> = (0..self.layers.len())
+            .flat_map(|i| ['k', 'q', 'v'].map(|t| format!("layer.{i}.{t}")))
+            .collect();
         let shape = |heads, rows| vec![heads, rows, self.head_dim];
         let contents = self.layers.iter().flat_map(|layer| {
             [
@@ -198,11 +245,22 @@ impl Model {
                 (shape(self.kv_heads, self.tokens), bytes(&layer.v)),
             ]
         });
-        let tensors: Vec<RawTensor> =
-            names.iter().zip(contents).map(|(name, (shape, data))| (name.as_str(), Dtype::F16, shape, data)).collect();
+        let tensors: Vec<RawTensor> = names
+            .iter()
+            .zip(contents)
+            .map(|(name, (shape, data))| (name.as_str(), Dtype::F16, shape, data))
+            .collect();
         let mut metadata = self.origin.clone();
         let mut say = |key: &str, value: String| metadata.insert(key.to_owned(), value);
-        say("kind", if self.kind == Kind::Encoder { "encoder" } else { "decoder" }.to_owned());
+        say(
+            "kind",
+            if self.kind == Kind::Encoder {
+                "encoder"
+            } else {
+                "decoder"
+            }
+            .to_owned(),
+        );
         for (key, value) in [
             ("layers", self.layers.len()),
             ("heads", self.heads),
@@ -238,11 +296,21 @@ impl Model {
 /// A tensor of the given shape as float32.
 fn floats(tensors: &SafeTensors, name: &str, shape: &[usize]) -> anyhow::Result<Vec<f32>> {
     let tensor = tensors.tensor(name).with_context(|| format!("tensor `{name}`"))?;
-    ensure!(tensor.shape() == shape, "tensor `{name}` has shape {:?}, not {shape:?}", tensor.shape());
+    ensure!(
+        tensor.shape() == shape,
+        "tensor `{name}` has shape {:?}, not {shape:?}",
+        tensor.shape()
+    );
     let data = tensor.data();
     Ok(match tensor.dtype() {
-        Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => data
+            .chunks_exact(2)
+            .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+            .collect(),
+        Dtype::F32 => data
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
         other => bail!("tensor `{name}` is {other:?}; F16 and F32 are known"),
     })
 }
@@ -317,7 +385,10 @@ impl Schedule {
     /// Nothing pruned, all bits always.
     pub fn dense(width: u32) -> Self {
         let lsb = width / 3;
-        let bits = Bits { msb: width - lsb, lsb };
+        let bits = Bits {
+            msb: width - lsb,
+            lsb,
+        };
         Schedule {
             tokens: 1.0,
             heads: 1.0,
@@ -419,23 +490,56 @@ impl<'a> Run<'a> {
             ("query heads", model.heads, "max-heads", config.max_heads),
             ("elements a head", model.head_dim, "head-dim", config.head_dim),
         ] {
-            ensure!(needed <= built as usize, "the model has {needed} {what}, more than {parameter} = {built}");
+            ensure!(
+                needed <= built as usize,
+                "the model has {needed} {what}, more than {parameter} = {built}"
+            );
         }
-        ensure!([32, 64, 128].contains(&model.head_dim), "the model has {} elements a head; 32, 64 and 128 are possible", model.head_dim);
+        ensure!(
+            [32, 64, 128].contains(&model.head_dim),
+            "the model has {} elements a head; 32, 64 and 128 are possible",
+            model.head_dim
+        );
         for (bits, which) in [(schedule.key_bits, "K"), (schedule.value_bits, "V")] {
             let total = bits.msb.saturating_add(bits.lsb);
-            ensure!(bits.msb >= 1 && (2..=config.width).contains(&total), "{which} has {} + {} bits; at least 1 MSB and 2 to width = {} in all are possible", bits.msb, bits.lsb, config.width);
+            ensure!(
+                bits.msb >= 1 && (2..=config.width).contains(&total),
+                "{which} has {} + {} bits; at least 1 MSB and 2 to width = {} in all are possible",
+                bits.msb,
+                bits.lsb,
+                config.width
+            );
         }
-        let largest = model.layers.iter().flat_map(|layer| &layer.v).fold(0.0f32, |m, v| m.max(v.abs()));
+        let largest = model
+            .layers
+            .iter()
+            .flat_map(|layer| &layer.v)
+            .fold(0.0f32, |m, v| m.max(v.abs()));
         let out_limit = f64::from((1i32 << (config.out_width - 1)) - 1);
-        let out_scale = if largest > 0.0 { f64::from(largest) / out_limit } else { 1.0 };
-        let prepare = |index: usize| prepare(model, config, schedule, out_scale, index).with_context(|| format!("layer {index}"));
-        let layers = (0..model.layers.len()).into_par_iter().map(prepare).collect::<anyhow::Result<_>>()?;
+        let out_scale = if largest > 0.0 {
+            f64::from(largest) / out_limit
+        } else {
+            1.0
+        };
+        let prepare = |index: usize| {
+            prepare(model, config, schedule, out_scale, index).with_context(|| format!("layer {index}"))
+        };
+        let layers = (0..model.layers.len())
+            .into_par_iter()
+            .map(prepare)
+            .collect::<anyhow::Result<_>>()?;
         // The smallest shift with which no head can saturate over the whole run.
         let rows = model.queries() * model.layers.len();
         let bound = (rows * model.head_dim) as f64 * out_limit;
         let head_shift = (bound.log2().ceil() - 32.0).clamp(0.0, 31.0) as u8;
-        Ok(Run { model, config, schedule, layers, out_scale, head_shift })
+        Ok(Run {
+            model,
+            config,
+            schedule,
+            layers,
+            out_scale,
+            head_shift,
+        })
     }
 
     /// Real value of one unit of output.
@@ -461,16 +565,23 @@ impl<'a> Run<'a> {
         let reset = first && (step == 0 || !schedule.carry);
         let token_target = |layer| kept_at(layer, count, schedule.token_start, schedule.tokens, length);
         let head_target = |layer| kept_at(layer, count, schedule.head_start, schedule.heads, model.heads);
-        let list = |reset: bool, kept: &[u32], all: usize, appended: usize| if reset { all } else { kept.len() + appended };
+        let list = |reset: bool, kept: &[u32], all: usize, appended: usize| {
+            if reset { all } else { kept.len() + appended }
+        };
         let tokens = list(reset, &state.token_list, length, usize::from(decoder && first));
         let heads = list(reset, &state.head_list, model.heads, 0);
         let (tokens_now, heads_now) = (tokens.min(token_target(layer)), heads.min(head_target(layer)));
         let token_prune = |from: usize, to: usize| {
-            let prune = Prune { k: to as u16, first: schedule.keep_first, last: schedule.keep_last };
+            let prune = Prune {
+                k: to as u16,
+                first: schedule.keep_first,
+                last: schedule.keep_last,
+            };
             (to < from).then_some(prune)
         };
         let head_prune = |from: usize, to: usize| (to < from).then_some(HeadPrune { k: to as u16 });
-        let next = |target: &dyn Fn(usize) -> usize, now| if layer + 1 < count { target(layer + 1) } else { now };
+        let next =
+            |target: &dyn Fn(usize) -> usize, now| if layer + 1 < count { target(layer + 1) } else { now };
         let threshold = (schedule.threshold * f64::from(1u32 << self.config.prob_width)).round();
         LayerCommand {
             tokens: TokenOps {
@@ -487,7 +598,11 @@ impl<'a> Run<'a> {
                 prune_after: head_prune(heads_now, next(&head_target, heads_now)),
                 ..HeadOps::default()
             },
-            mode: if decoder { Mode::Generation } else { Mode::Summarisation },
+            mode: if decoder {
+                Mode::Generation
+            } else {
+                Mode::Summarisation
+            },
             causal: false,
             query: if decoder { length as u32 - 1 } else { 0 },
             head_dim: model.head_dim as u32,
@@ -505,7 +620,11 @@ impl<'a> Run<'a> {
                 mode: schedule.value_mode,
                 ratio: (schedule.values * 65536.0).floor() as u32,
             },
-            accumulate: Accumulate { tokens: true, heads: true, head_shift: self.head_shift },
+            accumulate: Accumulate {
+                tokens: true,
+                heads: true,
+                head_shift: self.head_shift,
+            },
             scale: prepared.scale,
             output: prepared.output,
             regions: prepared.regions.clone(),
@@ -514,14 +633,29 @@ impl<'a> Run<'a> {
 
     fn drive(&self, core: &mut dyn Core, mut each: impl FnMut(Visit)) -> anyhow::Result<()> {
         // Decoder steps append their own token.
-        let length = if self.model.kind == Kind::Decoder { self.model.context } else { self.model.tokens };
+        let length = if self.model.kind == Kind::Decoder {
+            self.model.context
+        } else {
+            self.model.tokens
+        };
         let (length, heads) = (Some(length as u32), Some(self.model.heads as u32));
-        core.write_state(StateWrite { length, heads, ..StateWrite::default() })?;
+        core.write_state(StateWrite {
+            length,
+            heads,
+            ..StateWrite::default()
+        })?;
         for step in 0..self.model.steps() {
             for (layer, prepared) in self.layers.iter().enumerate() {
                 let command = self.command(step, layer, core.state());
-                let result = core.execute(prepared, &command).with_context(|| format!("step {step}, layer {layer}"))?;
-                each(Visit { step, layer, command: &command, result: &result });
+                let result = core
+                    .execute(prepared, &command)
+                    .with_context(|| format!("step {step}, layer {layer}"))?;
+                each(Visit {
+                    step,
+                    layer,
+                    command: &command,
+                    result: &result,
+                });
             }
         }
         Ok(())
@@ -544,7 +678,13 @@ impl<'a> Run<'a> {
         for (index, layer) in self.layers.iter().enumerate() {
             let (r, none) = (&layer.regions, Region::default());
             let (keys, values) = (self.schedule.key_bits.msb, self.schedule.value_bits.msb);
-            recorder.load(&format!("q{index}"), &layer.tensors.q, self.config.width, r.q, none);
+            recorder.load(
+                &format!("q{index}"),
+                &layer.tensors.q,
+                self.config.width,
+                r.q,
+                none,
+            );
             recorder.load(&format!("k{index}"), &layer.tensors.k, keys, r.k_msb, r.k_lsb);
             recorder.load(&format!("v{index}"), &layer.tensors.v, values, r.v_msb, r.v_lsb);
         }
@@ -558,9 +698,15 @@ impl<'a> Run<'a> {
         let model = self.model;
         let vector = plane_bytes(bits, model.head_dim as u32);
         let list = |heads: usize, rows: usize, tokens: std::ops::Range<u32>| -> u64 {
-            let region = Region { base: 0, head_stride: vector * rows as u64, token_stride: vector };
+            let region = Region {
+                base: 0,
+                head_stride: vector * rows as u64,
+                token_stride: vector,
+            };
             let tokens: Vec<u32> = tokens.collect();
-            (0..heads as u32).map(|head| sectors::list(&region, 64, head, &tokens, vector)).sum()
+            (0..heads as u32)
+                .map(|head| sectors::list(&region, 64, head, &tokens, vector))
+                .sum()
         };
         match model.kind {
             Kind::Encoder => {
@@ -578,17 +724,34 @@ impl<'a> Run<'a> {
 }
 
 /// Quantises a layer and lays it out: dense, head-major, regions one after the other, layers one after the other.
-fn prepare(model: &Model, config: &Config, schedule: &Schedule, out_scale: f64, index: usize) -> anyhow::Result<Prepared> {
+fn prepare(
+    model: &Model,
+    config: &Config,
+    schedule: &Schedule,
+    out_scale: f64,
+    index: usize,
+) -> anyhow::Result<Prepared> {
     let (layer, dim, width) = (&model.layers[index], model.head_dim, config.width);
-    let tensor = |which: &str, data: &[f32], heads: usize, rows: usize, bits: u32| -> anyhow::Result<(Tensor, f64)> {
-        let real: Vec<f64> = data.iter().map(|&x| f64::from(x)).collect();
-        let quantised = quantise(&real, bits).with_context(|| which.to_owned())?;
-        let data = quantised.values.iter().map(|&x| x as i16).collect();
-        let first = (model.tokens - rows) as u32;
-        // On chip an element is x << (W - bits).
-        let scale = quantised.scale / (1u64 << (width - bits)) as f64;
-        Ok((Tensor { heads, rows, dim, first, bits, data }, scale))
-    };
+    let tensor =
+        |which: &str, data: &[f32], heads: usize, rows: usize, bits: u32| -> anyhow::Result<(Tensor, f64)> {
+            let real: Vec<f64> = data.iter().map(|&x| f64::from(x)).collect();
+            let quantised = quantise(&real, bits).with_context(|| which.to_owned())?;
+            let data = quantised.values.iter().map(|&x| x as i16).collect();
+            let first = (model.tokens - rows) as u32;
+            // On chip an element is x << (W - bits).
+            let scale = quantised.scale / (1u64 << (width - bits)) as f64;
+            Ok((
+                Tensor {
+                    heads,
+                    rows,
+                    dim,
+                    first,
+                    bits,
+                    data,
+                },
+                scale,
+            ))
+        };
     let (kb, vb) = (schedule.key_bits, schedule.value_bits);
     let (q, q_scale) = tensor("Q", &layer.q, model.heads, model.queries(), width)?;
     let (k, k_scale) = tensor("K", &layer.k, model.kv_heads, model.tokens, kb.msb + kb.lsb)?;
@@ -604,17 +767,29 @@ fn prepare(model: &Model, config: &Config, schedule: &Schedule, out_scale: f64, 
         (model.heads, 2 * dim as u64),
     ];
     let align = SECTOR * u64::from(config.channels);
-    let bytes = |(heads, vector): (usize, u64)| (heads as u64 * model.tokens as u64 * vector).next_multiple_of(align);
+    let bytes =
+        |(heads, vector): (usize, u64)| (heads as u64 * model.tokens as u64 * vector).next_multiple_of(align);
     let mut base = index as u64 * sizes.iter().map(|&s| bytes(s)).sum::<u64>();
     let [q_region, k_msb, k_lsb, v_msb, v_lsb, out] = sizes.map(|size| {
-        let region = Region { base, head_stride: model.tokens as u64 * size.1, token_stride: size.1 };
+        let region = Region {
+            base,
+            head_stride: model.tokens as u64 * size.1,
+            token_stride: size.1,
+        };
         base += bytes(size);
         region
     });
     let exponent = q_scale * k_scale / (dim as f64).sqrt() * std::f64::consts::LOG2_E;
     Ok(Prepared {
         tensors: Tensors { q, k, v },
-        regions: Regions { q: q_region, k_msb, k_lsb, v_msb, v_lsb, out },
+        regions: Regions {
+            q: q_region,
+            k_msb,
+            k_lsb,
+            v_msb,
+            v_lsb,
+            out,
+        },
         scale: Factor::nearest(exponent),
         output: Factor::nearest(v_scale / (1u64 << config.prob_width) as f64 / out_scale),
     })
@@ -627,7 +802,10 @@ mod tests {
     #[test]
     fn the_ramp_is_linear_and_ends_at_the_last_layer() {
         let kept: Vec<usize> = (0..12).map(|layer| kept_at(layer, 12, 0.15, 0.5, 1000)).collect();
-        assert_eq!(kept, [1000, 1000, 950, 900, 850, 800, 750, 700, 650, 600, 550, 500]);
+        assert_eq!(
+            kept,
+            [1000, 1000, 950, 900, 850, 800, 750, 700, 650, 600, 550, 500]
+        );
         assert_eq!(kept_at(0, 1, 0.0, 0.25, 8), 2);
         assert_eq!(kept_at(5, 6, 1.0, 0.25, 8), 8);
         assert_eq!(kept_at(5, 6, 0.0, 0.0, 8), 1);

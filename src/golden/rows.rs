@@ -26,7 +26,13 @@ impl ProbRow {
     /// The row of an executed layer.
     pub fn of(layer: u32, row: &Row) -> Self {
         let (head, query, k) = (row.head, row.query, row.kept.len() as u32);
-        ProbRow { layer, head, query, k, probs: row.probs.clone() }
+        ProbRow {
+            layer,
+            head,
+            query,
+            k,
+            probs: row.probs.clone(),
+        }
     }
 }
 
@@ -65,12 +71,22 @@ impl ProbRows {
         let column = |get: fn(&ProbRow) -> u32| -> Vec<u8> {
             self.rows.iter().flat_map(|row| get(row).to_le_bytes()).collect()
         };
-        let probs: Vec<u8> = self.rows.iter().flat_map(|r| &r.probs).flat_map(|p| p.to_le_bytes()).collect();
+        let probs: Vec<u8> = self
+            .rows
+            .iter()
+            .flat_map(|r| &r.probs)
+            .flat_map(|p| p.to_le_bytes())
+            .collect();
         let count = self.rows.len();
         let tensors = [
             ("head", Dtype::U32, vec![count], column(|row| row.head)),
             ("k", Dtype::U32, vec![count], column(|row| row.k)),
-            ("keys", Dtype::U32, vec![count], column(|row| row.probs.len() as u32)),
+            (
+                "keys",
+                Dtype::U32,
+                vec![count],
+                column(|row| row.probs.len() as u32),
+            ),
             ("layer", Dtype::U32, vec![count], column(|row| row.layer)),
             ("probs", Dtype::U16, vec![probs.len() / 2], probs),
             ("query", Dtype::U32, vec![count], column(|row| row.query)),
@@ -100,15 +116,33 @@ impl ProbRows {
         let (metadata, tensors) = read_tensors(bytes)?;
         let column = |name| numbers(&tensors, name, Dtype::U32);
         let prob_width = header_value(&metadata, "prob-width")?;
-        ensure!((1..=16).contains(&prob_width), "prob-width is {prob_width}; 1 to 16 are legal");
+        ensure!(
+            (1..=16).contains(&prob_width),
+            "prob-width is {prob_width}; 1 to 16 are legal"
+        );
         let (keys, k, layer) = (column("keys")?, column("k")?, column("layer")?);
-        let (head, query, probs) = (column("head")?, column("query")?, numbers(&tensors, "probs", Dtype::U16)?);
+        let (head, query, probs) = (
+            column("head")?,
+            column("query")?,
+            numbers(&tensors, "probs", Dtype::U16)?,
+        );
         let wide = probs.iter().find(|&&p| p >> prob_width != 0);
-        ensure!(wide.is_none(), "a probability is {}, more than prob-width = {prob_width} bits", wide.unwrap_or(&0));
+        ensure!(
+            wide.is_none(),
+            "a probability is {}, more than prob-width = {prob_width} bits",
+            wide.unwrap_or(&0)
+        );
         let count = keys.len();
-        ensure!([&k, &layer, &head, &query].iter().all(|c| c.len() == count), "the columns differ in length");
+        ensure!(
+            [&k, &layer, &head, &query].iter().all(|c| c.len() == count),
+            "the columns differ in length"
+        );
         let total: u64 = keys.iter().map(|&n| u64::from(n)).sum();
-        ensure!(total == probs.len() as u64, "`keys` adds up to {total}, but there are {} probabilities", probs.len());
+        ensure!(
+            total == probs.len() as u64,
+            "`keys` adds up to {total}, but there are {} probabilities",
+            probs.len()
+        );
         let mut rest = probs.into_iter().map(|p| p as u16);
         let rows = (0..count).map(|i| ProbRow {
             layer: layer[i],
@@ -118,16 +152,28 @@ impl ProbRows {
             probs: rest.by_ref().take(keys[i] as usize).collect(),
         });
         let source = metadata.get("source").cloned().unwrap_or_default();
-        Ok(ProbRows { prob_width, source, rows: rows.collect() })
+        Ok(ProbRows {
+            prob_width,
+            source,
+            rows: rows.collect(),
+        })
     }
 }
 
 /// A tensor of unsigned numbers of one type.
 fn numbers(tensors: &SafeTensors, name: &str, dtype: Dtype) -> anyhow::Result<Vec<u32>> {
     let tensor = tensors.tensor(name).with_context(|| format!("tensor `{name}`"))?;
-    ensure!(tensor.dtype() == dtype, "tensor `{name}` is {:?}, not {dtype:?}", tensor.dtype());
+    ensure!(
+        tensor.dtype() == dtype,
+        "tensor `{name}` is {:?}, not {dtype:?}",
+        tensor.dtype()
+    );
     let number = |bytes: &[u8]| bytes.iter().rev().fold(0u32, |x, &b| x << 8 | u32::from(b));
-    Ok(tensor.data().chunks_exact(dtype.bitsize() / 8).map(number).collect())
+    Ok(tensor
+        .data()
+        .chunks_exact(dtype.bitsize() / 8)
+        .map(number)
+        .collect())
 }
 
 #[cfg(test)]
@@ -142,7 +188,11 @@ mod tests {
             k: 3,
             probs: (0..i as u16).map(|x| x * 5).collect(),
         };
-        ProbRows { prob_width: 12, source: "made up".into(), rows: (0..count).map(row).collect() }
+        ProbRows {
+            prob_width: 12,
+            source: "made up".into(),
+            rows: (0..count).map(row).collect(),
+        }
     }
 
     #[test]
@@ -156,7 +206,14 @@ mod tests {
 
     #[test]
     fn spread_evenly() {
-        let picked = |count| rows(10).spread(count).rows.iter().map(|r| r.layer).collect::<Vec<_>>();
+        let picked = |count| {
+            rows(10)
+                .spread(count)
+                .rows
+                .iter()
+                .map(|r| r.layer)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(picked(2), [4, 9]);
         assert_eq!(picked(10).len(), 10);
         assert_eq!(picked(99).len(), 10);
