@@ -151,6 +151,16 @@ words! {
     }
 }
 
+impl Reset {
+    /// Name of the reset port.
+    pub fn port(self) -> &'static str {
+        match self {
+            Reset::SyncHigh | Reset::AsyncHigh => "rst",
+            Reset::SyncLow | Reset::AsyncLow => "rst_n",
+        }
+    }
+}
+
 words! {
     /// How RAMs are emitted.
     Ram {
