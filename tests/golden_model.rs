@@ -214,7 +214,7 @@ fn memory_images_and_tensors_agree() {
             ValueMode::Never
         };
         let schedule = Schedule {
-            threshold: 0.12,
+            threshold: 0.4,
             value_mode: mode,
             ..Schedule::paper(model.kind)
         };
