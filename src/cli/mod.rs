@@ -7,6 +7,7 @@ mod completions;
 mod config_args;
 mod exit;
 mod generate;
+pub mod model;
 mod presets;
 pub mod soak;
 
@@ -65,6 +66,8 @@ Exit codes:
 enum Command {
     /// Show every parameter: meaning, legal values, and its value in each preset
     Presets(presets::Args),
+    /// Run a real model's layers on the golden model: what is kept, what is read, what it costs in accuracy
+    Model(model::Args),
     /// Run the emitted Verilog of a block against the golden model, on random rows, for as long as you like
     Soak(soak::SoakArgs),
     /// Print a completion script for a shell
@@ -75,6 +78,7 @@ impl Command {
     fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Command::Presets(args) => presets::run(args),
+            Command::Model(args) => model::run(args),
             Command::Soak(args) => soak::run(args),
             Command::Completions(args) => completions::run(args),
         }
