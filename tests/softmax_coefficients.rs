@@ -54,9 +54,16 @@ fn fit(prob_width: u32) -> [u32; 5] {
     let softmax = Softmax::new(prob_width, ExpMethod::Poly5);
     let one = f64::from(1u32 << softmax.exp_bits());
     let size = 1u32 << softmax.argument_bits();
-    let exact: Vec<f64> = (0..size).map(|f| one * exp2_minus(f64::from(f) / f64::from(size))).collect();
+    let exact: Vec<f64> = (0..size)
+        .map(|f| one * exp2_minus(f64::from(f) / f64::from(size)))
+        .collect();
 
-    let row = |x: f64| (0..5).map(|k| (-x).powi(k)).chain([(1.0 - exp2_minus(x)) / x]).collect();
+    let row = |x: f64| {
+        (0..5)
+            .map(|k| (-x).powi(k))
+            .chain([(1.0 - exp2_minus(x)) / x])
+            .collect()
+    };
     let real = solve([1.0, 0.883, 0.587, 0.25, 0.03].map(row).to_vec());
     let mut best: [u32; 5] = std::array::from_fn(|i| (real[i] * one).round() as u32);
     let mut least = cost(prob_width, best, &exact);
@@ -91,7 +98,10 @@ fn committed_coefficients_are_the_fitted_ones() {
     for prob_width in 8..=16 {
         let committed = Softmax::new(prob_width, ExpMethod::Poly5).constants().clone();
         let fitted = Exp2::Poly5(fit(prob_width));
-        assert_eq!(committed, fitted, "prob-width {prob_width}: committed (left) is not what the fit gives (right)");
+        assert_eq!(
+            committed, fitted,
+            "prob-width {prob_width}: committed (left) is not what the fit gives (right)"
+        );
     }
 }
 
@@ -102,12 +112,22 @@ fn tables() -> (String, String) {
     for prob_width in 8..=16 {
         let constants = |method| Softmax::new(prob_width, method).constants().clone();
         if let Exp2::Poly5(c) = constants(ExpMethod::Poly5) {
-            writeln!(poly, "| {prob_width} | {} |", c.map(|c| c.to_string()).join(" | ")).unwrap();
+            writeln!(
+                poly,
+                "| {prob_width} | {} |",
+                c.map(|c| c.to_string()).join(" | ")
+            )
+            .unwrap();
         }
         if let Exp2::Table(samples) = constants(ExpMethod::Table) {
             writeln!(table, "P = {prob_width}, {} samples", samples.len()).unwrap();
             for line in samples.chunks(11) {
-                writeln!(table, "{}", line.iter().map(|s| format!("{s:8}")).collect::<String>()).unwrap();
+                writeln!(
+                    table,
+                    "{}",
+                    line.iter().map(|s| format!("{s:8}")).collect::<String>()
+                )
+                .unwrap();
             }
         }
     }
@@ -119,6 +139,9 @@ fn document_holds_the_constants_of_the_code() {
     let document = include_str!("../docs/softmax.md");
     let (poly, table) = tables();
     for expected in [poly, table] {
-        assert!(document.contains(&expected), "docs/softmax.md must hold\n\n{expected}");
+        assert!(
+            document.contains(&expected),
+            "docs/softmax.md must hold\n\n{expected}"
+        );
     }
 }

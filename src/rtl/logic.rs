@@ -224,7 +224,11 @@ fn name_parameter_widths(line: &str) -> String {
     let mut pieces = line.split(stand_in.as_str());
     let mut named = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let name = named.split_whitespace().next_back().unwrap_or_default().to_owned();
+        let name = named
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default()
+            .to_owned();
         named.push_str(&format!("+: {name}]{piece}"));
     }
     named
