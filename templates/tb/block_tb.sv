@@ -5,7 +5,6 @@
 //
 // Ends with a line that starts with PASS, or with one that starts with FAIL and $fatal.
 
-`timescale 1ns / 1ps
 `default_nettype none
 
 module {{ block }}_tb;
@@ -88,8 +87,6 @@ module {{ block }}_tb;
   );
   {% endfor %}
 
-  always #5 clk = !clk;
-
   wire done = {{ all_done }};
   wire moved = {{ any_moved }};
 
@@ -154,6 +151,7 @@ module {{ block }}_tb;
       $dumpfile(waves);
       $dumpvars(0, {{ block }}_tb);
     end
+    forever #5 clk = !clk;
   end
 
 endmodule

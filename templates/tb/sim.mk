@@ -36,7 +36,8 @@ sim-icarus: $(BLOCKS:%=sim-icarus-%)
 run = mkdir -p $(1); for seed in $(RUN_SEEDS); do log=$(1)/$(2)-$$seed.log; \
         $(3) +SEED=$$seed $(if $(WAVES),+WAVES=$(1)/$(2)-$$seed.vcd) >$$log 2>&1; \
         if grep -q "^PASS $(2):" $$log; then grep "^PASS" $$log; \
-        else { grep -A 20 "^FAIL" $$log || cat $$log; } | grep -vE "^(\[|%Error|Abort|FATAL| +Time:)"; echo "$(2): seed $$seed fails; log: $$log" >&2; exit 1; fi; \
+        else if grep -q "^FAIL" $$log; then grep -A 20 "^FAIL" $$log | grep -vE "^(\[|%Error|Abort|FATAL| +Time:)"; \
+          else cat $$log; fi; echo "$(2): seed $$seed fails; log: $$log" >&2; exit 1; fi; \
       $(if $(WAVES),echo "  waveform: $(1)/$(2)-$$seed.vcd";) done
 
 define block_rules

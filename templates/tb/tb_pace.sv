@@ -1,7 +1,6 @@
 // When a side of a stream is willing to transfer. Seeds go in turn through: everybody always; gaps at random;
 // back-pressure at random; both; bursts; ready only after valid; one side held for a while.
 
-`timescale 1ns / 1ps
 `default_nettype none
 
 module tb_pace #(

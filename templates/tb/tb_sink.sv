@@ -1,7 +1,6 @@
 // Takes the beats of a valid/ready stream with back-pressure drawn from the seed, holds the stream to its rules, and
 // compares each beat with the one expected. The testbench prints a mismatch, since it knows the fields.
 
-`timescale 1ns / 1ps
 `default_nettype none
 
 module tb_sink #(
@@ -28,7 +27,6 @@ module tb_sink #(
 
   reg  [2*WIDTH-1:0] vectors[0:(BEATS > 0 ? BEATS : 1)-1];
   wire [  WIDTH-1:0] wrong = (payload ^ expected) & compared;
-  wire [       31:0] random;
   wire               willing;
   reg                stalled;
   reg  [  WIDTH-1:0] held;
@@ -47,7 +45,7 @@ module tb_sink #(
       .cycle(cycle),
       .waiting(valid && !ready),
       .willing(willing),
-      .random(random)
+      .random()
   );
 
   initial begin

@@ -1,6 +1,5 @@
 // Feeds a list of beats into a valid/ready stream, with gaps drawn from the seed. While valid is low the payload is noise.
 
-`timescale 1ns / 1ps
 `default_nettype none
 
 module tb_source #(
@@ -23,6 +22,7 @@ module tb_source #(
   reg  [WIDTH-1:0] vectors[0:(BEATS > 0 ? BEATS : 1)-1];
   wire [     31:0] random;
   wire             willing;
+  wire [32*((WIDTH+31)/32)-1:0] noise = {(WIDTH + 31) / 32{random}};
   wire [     31:0] next = beat + {31'd0, valid && ready};
 
   assign done = beat >= BEATS;
@@ -58,7 +58,7 @@ module tb_source #(
           payload <= vectors[next];
         end else begin
           valid   <= 1'b0;
-          payload <= {(WIDTH + 31) / 32{random}} >> ((32 - WIDTH % 32) % 32);
+          payload <= noise[WIDTH-1:0];
         end
       end
     end
