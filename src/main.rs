@@ -1,2 +1,5 @@
 //! `spatten-gen`: see the library for everything.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    spatten_gen::cli::main()
+}

@@ -23,7 +23,8 @@ pub struct Installed {
 }
 
 /// How a directory differs from a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Difference {
     /// The file is not there.
     Missing(String),

@@ -1,9 +1,10 @@
 //! Selection unit of the top-k engine: quick-select of one row (paper, section IV-B).
 
-use super::logic::{Block, Lanes, Reduction, reduce, signal};
+use super::logic::{Block, Lanes, signal, sum_tree};
 use super::ram_1r1w::Ram1r1w;
 use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
+use serde::Serialize;
 
 /// `topk_select`: two comparator arrays, two packers, two list memories, and the picker of pivots.
 pub struct TopkSelect;
@@ -18,6 +19,12 @@ const PAIRS: u32 = SAMPLES * (SAMPLES - 1) / 2;
 /// Groups of lanes of which a beat offers at most one sample each.
 fn groups(lanes: u32) -> u32 {
     lanes.min(4)
+}
+
+/// What the template needs of one level of an adder tree.
+#[derive(Serialize)]
+struct Level {
+    bits: u32,
 }
 
 /// Words of a list memory.
@@ -87,7 +94,15 @@ impl Module for TopkSelect {
         context.insert("pairs", &PAIRS);
         context.insert("compare_logic", &compare(lanes).always());
         context.insert("count_logic", &count_logic.always());
-        context.insert("tree_bits", &tree.bits());
+        for side in ["above", "below"] {
+            let count = match tree.len() {
+                0 => format!("s2_{side}_q"),
+                levels => format!("{side}_{}", levels - 1),
+            };
+            context.insert(format!("{side}_count"), &count);
+        }
+        let levels: Vec<Level> = tree.iter().map(|level| Level { bits: level.bits() }).collect();
+        context.insert("tree", &levels);
         context.insert("pair_logic", &pairs().always());
         Ok(context)
     }
@@ -118,13 +133,10 @@ fn compare(lanes: u32) -> Block {
     block
 }
 
-/// Population counts of the two sides, and the shape of their trees.
-fn counts(lanes: u32) -> (Block, Lanes) {
+/// Population counts of the two sides, and the levels of each of their trees.
+fn counts(lanes: u32) -> (Block, Vec<Lanes>) {
     let mut block = Block::new();
-    let mut count = |side: &str| {
-        let flags = Lanes::new(format!("s2_{side}_q"), lanes, 1);
-        reduce(&mut block, Reduction::Sum, &flags, format!("{side}_tree"))
-    };
+    let mut count = |side: &str| sum_tree(&mut block, &Lanes::new(format!("s2_{side}_q"), lanes, 1), side);
     count("above");
     let tree = count("below");
     (block, tree)

@@ -1,6 +1,6 @@
 //! Zero eliminator: packs the kept lanes of a beat, in order (paper, section IV-B).
 
-use super::logic::{Block, Lanes, prefix_sum, signal};
+use super::logic::{Block, Lanes, prefix_sum_modulo, signal};
 use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 use serde::Serialize;
@@ -14,6 +14,8 @@ struct Layer {
     number: u32,
     /// Lanes between partners.
     distance: u32,
+    /// Bits of a destination that this layer and those after it decide; the layer itself decides the lowest.
+    lane_w: u32,
     logic: String,
 }
 
@@ -67,13 +69,19 @@ impl Module for ZeroEliminator {
         let layers = lanes.ilog2();
 
         let mut counts_logic = Block::new();
-        let counts = prefix_sum(&mut counts_logic, &Lanes::new("push_keep", lanes, 1), "counts");
+        let counts = prefix_sum_modulo(
+            &mut counts_logic,
+            &Lanes::new("push_keep", lanes, 1),
+            "counts",
+            lane_bits(lanes),
+        );
 
         let layer_list: Vec<Layer> = (0..layers)
             .map(|number| Layer {
                 number,
                 distance: 1 << number,
-                logic: exchange(lanes, number).always(),
+                lane_w: layers - number,
+                logic: exchange(lanes, number, layers - number).always(),
             })
             .collect();
 
@@ -95,8 +103,8 @@ impl Module for ZeroEliminator {
 }
 
 /// Decisions of exchange layer `layer`: an element belongs in the lane of its pair whose bit `layer` equals that bit of
-/// the element's destination.
-fn exchange(lanes: u32, layer: u32) -> Block {
+/// the element's destination, of which the layers before have dropped the lower bits.
+fn exchange(lanes: u32, layer: u32, lane_w: u32) -> Block {
     let keep = signal(format!("keep_{layer}"));
     let destination = signal(format!("lane_{layer}"));
     let cross = signal(format!("cross_{layer}"));
@@ -104,7 +112,7 @@ fn exchange(lanes: u32, layer: u32) -> Block {
     let mut block = Block::new();
     for lane in 0..lanes {
         let belongs = |from: u32| {
-            let bit = destination.clone().index(from * lane_bits(lanes) + layer);
+            let bit = destination.clone().index(from * lane_w);
             let here = if lane >> layer & 1 == 1 { bit } else { !bit };
             keep.clone().index(from) & here
         };

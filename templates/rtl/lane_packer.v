@@ -28,10 +28,12 @@ module lane_packer #(
 );
 
   localparam LANES   = {{ lanes }};
+  {% if lanes > 1 %}
   localparam LANE_W  = {{ lane_w }};  // bits of a lane number
+  {% endif %}
   localparam COUNT_W = {{ count_w }};  // bits of a count, 0 to LANES
 
-  localparam [COUNT_W-1:0] FULL = LANES;
+  localparam [COUNT_W-1:0] FULL = LANES[COUNT_W-1:0];
 
   // ---- elements in their lanes -------------------------------------------------------------------------------------
 
@@ -39,7 +41,11 @@ module lane_packer #(
   wire                    beat_ready;
   wire [LANES*DATA_W-1:0] beat_data;
   wire [       LANES-1:0] beat_keep;
+  {% if lanes > 1 %}
   wire [      LANE_W-1:0] beat_start;
+  {% else %}
+  wire                    unused_start;
+  {% endif %}
   wire [     COUNT_W-1:0] beat_count;
   wire                    beat_last;
 
@@ -58,7 +64,7 @@ module lane_packer #(
       .pop_ready (beat_ready),
       .pop_data  (beat_data),
       .pop_keep  (beat_keep),
-      .pop_start (beat_start),
+      .pop_start ({% if lanes > 1 %}beat_start{% else %}unused_start{% endif %}),
       .pop_count (beat_count),
       .pop_last  (beat_last)
   );
@@ -77,7 +83,13 @@ module lane_packer #(
   wire [COUNT_W-1:0] filled = beat_count;
   {% endif %}
   wire full = filled >= FULL;
+  {% if lanes > 1 %}
   wire overflow = filled > FULL;
+  wire [LANES-1:0] from_waiting = {LANES{rest_valid_q}} | ~({LANES{1'b1}} << beat_start);
+  {% else %}
+  wire overflow = 1'b0;  // a single lane is full or empty
+  wire [LANES-1:0] from_waiting = rest_valid_q;
+  {% endif %}
   wire word_valid = beat_valid && (full || beat_last);
 
   assign beat_ready = !rest_valid_q && (pop_ready || !(full || beat_last));
@@ -101,15 +113,7 @@ module lane_packer #(
   genvar lane;
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_lane
-      {% if lanes > 1 %}
-      localparam [LANE_W-1:0] LANE = lane;
-
-      wire from_waiting = rest_valid_q || LANE < beat_start;
-      {% else %}
-      wire from_waiting = rest_valid_q;
-      {% endif %}
-
-      assign pop_data[lane*DATA_W+:DATA_W] = from_waiting ? waiting_q[lane*DATA_W+:DATA_W]
+      assign pop_data[lane*DATA_W+:DATA_W] = from_waiting[lane] ? waiting_q[lane*DATA_W+:DATA_W]
                                                           : beat_data[lane*DATA_W+:DATA_W];
 
       // A lane that completes the word in this cycle is stored as well: nothing reads it before it is written again.

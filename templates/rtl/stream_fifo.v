@@ -26,9 +26,11 @@ module stream_fifo #(
   localparam COUNT_W     = $clog2(DEPTH + 1);
   localparam HEAD_W      = $clog2(HEADS + 1);
 
-  localparam [ADDR_W-1:0] LAST_ADDR = DEPTH - 1;
-  localparam [COUNT_W-1:0] FULL = DEPTH;
-  localparam [HEAD_W-1:0] ALL_HEADS = HEADS;
+  localparam LAST        = DEPTH - 1;
+
+  localparam [ADDR_W-1:0] LAST_ADDR = LAST[ADDR_W-1:0];
+  localparam [COUNT_W-1:0] FULL = DEPTH[COUNT_W-1:0];
+  localparam [HEAD_W-1:0] ALL_HEADS = HEADS[HEAD_W-1:0];
 
   // ---- the RAM as a ring -------------------------------------------------------------------------------------------
 

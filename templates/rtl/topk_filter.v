@@ -44,8 +44,8 @@ module topk_filter #(
   localparam COUNT_W   = {{ count_w }};  // bits of a count, 0 to LANES
   localparam ELEMENT_W = KEY_W + PAYLOAD_W;
 
-  localparam [NUM_W-1:0] FULL_NUM = LANES;
-  localparam [COUNT_W-1:0] FULL = LANES;
+  localparam [NUM_W-1:0] FULL_NUM = LANES[NUM_W-1:0];
+  localparam [COUNT_W-1:0] FULL = LANES[COUNT_W-1:0];
 
   genvar lane;
 
@@ -99,6 +99,8 @@ module topk_filter #(
   // Elements, key in the low bits.
   wire [LANES*ELEMENT_W-1:0] push_elements;
 
+  wire [          LANES-1:0] used = ~({LANES{1'b1}} << push_count);
+
   reg  [          LANES-1:0] above;
   reg  [          LANES-1:0] equal;
 
@@ -112,18 +114,14 @@ module topk_filter #(
 
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_compare
-      localparam [COUNT_W-1:0] LANE = lane;
-
-      wire used = LANE < push_count;
-
       assign push_elements[lane*ELEMENT_W+:ELEMENT_W] = {
         push_payloads[lane*PAYLOAD_W+:PAYLOAD_W], push_keys[lane*KEY_W+:KEY_W]
       };
 
       always @(posedge clk) begin
         if (s1_ready) begin
-          s1_above_q[lane] <= used && above[lane];
-          s1_equal_q[lane] <= used && equal[lane];
+          s1_above_q[lane] <= used[lane] && above[lane];
+          s1_equal_q[lane] <= used[lane] && equal[lane];
         end
       end
     end

@@ -47,9 +47,9 @@ module topk_select #(
   localparam BANKS   = {{ banks }};  // samples kept of each group: SAMPLES / GROUPS
   localparam GROUP   = {{ group }};  // lanes of a group
 
-  localparam [COUNT_W-1:0] FULL     = LANES;
-  localparam [  NUM_W-1:0] FULL_NUM = LANES;
-  localparam [  NUM_W-1:0] MAX      = MAX_ROW;
+  localparam [COUNT_W-1:0] FULL     = LANES[COUNT_W-1:0];
+  localparam [  NUM_W-1:0] FULL_NUM = LANES[NUM_W-1:0];
+  localparam [  NUM_W-1:0] MAX      = MAX_ROW[NUM_W-1:0];
 
   // ---- control -----------------------------------------------------------------------------------------------------
 
@@ -167,18 +167,10 @@ module topk_select #(
     end
   end
 
-  genvar lane;
-  generate
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_used
-      localparam [COUNT_W-1:0] LANE = lane;
-
-      always @(posedge clk) s1_used_q[lane] <= LANE < s0_count;
-    end
-  endgenerate
-
   always @(posedge clk) begin
     s1_fill_q      <= s0_fill;
     s1_count_q     <= s0_count;
+    s1_used_q      <= ~({LANES{1'b1}} << s0_count);
     s1_fill_keys_q <= s0_keys;
   end
 
@@ -225,6 +217,8 @@ module topk_select #(
   reg  [          2:0] tick_slot;
 
   wire                 tick = s2_valid_q && !s2_first_q && tick_wait_q == {(ADDR_W + 1){1'b0}};
+
+  wire [  SAMPLES-1:0] tick_here = {{(SAMPLES - 1){1'b0}}, tick} << tick_slot;
 
   always @(*) begin
     case (tick_level_q)
@@ -284,7 +278,6 @@ module topk_select #(
 
       for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
         localparam SLOT = bank * GROUPS + group;
-        localparam [2:0] TICK_SLOT = SLOT;
 
         // The lowest free slot of the group takes the key; with none free, the slot whose turn it is.
         wire above_free, below_free, above_here, below_here;
@@ -301,9 +294,8 @@ module topk_select #(
           assign below_here = below_free && !g_bank[bank-1].below_free;
         end
 
-        wire my_tick = tick && tick_slot == TICK_SLOT;
-        wire above_replace = my_tick && !g_bank[BANKS-1].above_free;
-        wire below_replace = my_tick && !g_bank[BANKS-1].below_free;
+        wire above_replace = tick_here[SLOT] && !g_bank[BANKS-1].above_free;
+        wire below_replace = tick_here[SLOT] && !g_bank[BANKS-1].below_free;
         wire above_write = s2_valid_q && |above && (above_here || above_replace);
         wire below_write = s2_valid_q && |below && (below_here || below_replace);
 
@@ -330,20 +322,27 @@ module topk_select #(
   reg  [     ADDR_W-1:0] high_wr_addr_q;
   reg  [     ADDR_W-1:0] low_wr_addr_q;
 
+  // The packers are always ready but in the cycle after a pass's last beat, when none follows. The lists are counted by
+  // stage 4.
+  wire                   unused_high_ready;
+  wire                   unused_low_ready;
+  wire [    COUNT_W-1:0] unused_high_count;
+  wire [    COUNT_W-1:0] unused_low_count;
+
   lane_packer #(
       .DATA_W(KEY_W)
   ) u_high_packer (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(s2_valid_q),
-      .push_ready(),  // only low in the cycle after a row's last beat is packed, when none follows
+      .push_ready(unused_high_ready),
       .push_data (s2_keys_q),
       .push_keep (s2_above_q),
       .push_last (s2_last_q),
       .pop_valid (high_wr_en),
       .pop_ready (1'b1),
       .pop_data  (high_wr_data),
-      .pop_count (),  // the size of a list is counted below
+      .pop_count (unused_high_count),
       .pop_last  (high_wr_last)
   );
 
@@ -353,14 +352,14 @@ module topk_select #(
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(s2_valid_q),
-      .push_ready(),
+      .push_ready(unused_low_ready),
       .push_data (s2_keys_q),
       .push_keep (s2_below_q),
       .push_last (s2_last_q),
       .pop_valid (low_wr_en),
       .pop_ready (1'b1),
       .pop_data  (low_wr_data),
-      .pop_count (),
+      .pop_count (unused_low_count),
       .pop_last  (low_wr_last)
   );
 
@@ -404,11 +403,15 @@ module topk_select #(
 
   // ---- stage 3: counts -----------------------------------------------------------------------------------------------
 
-  // Population counts in lane 0 of the trees.
-  reg  [{{ tree_bits - 1 }}:0] above_tree;
-  reg  [{{ tree_bits - 1 }}:0] below_tree;
+  {% if tree | length > 0 %}
+  // Adder trees, level by level.
+  {% for level in tree %}
+  reg  [{{ level.bits - 1 }}:0] above_{{ loop.index0 }};
+  reg  [{{ level.bits - 1 }}:0] below_{{ loop.index0 }};
+  {% endfor %}
 
   {{ count_logic }}
+  {% endif %}
 
   reg                    s3_valid_q;
   reg                    s3_first_q;
@@ -426,8 +429,8 @@ module topk_select #(
     s3_first_q <= s2_first_q;
     s3_last_q  <= s2_last_q;
     s3_count_q <= s2_count_q;
-    s3_above_q <= above_tree[COUNT_W-1:0];
-    s3_below_q <= below_tree[COUNT_W-1:0];
+    s3_above_q <= {{ above_count }};
+    s3_below_q <= {{ below_count }};
   end
 
   // ---- stage 4: on which side the k-th largest is --------------------------------------------------------------------
@@ -478,11 +481,11 @@ module topk_select #(
   reg [NUM_W-1:0] parent_q;  // size of the list that was parted last
   reg [NUM_W-1:0] list_q;  // size of the list that goes on
 
-  wire [15:0] max_row = MAX_ROW;
+  localparam [15:0] MAX_K = MAX_ROW[15:0];
 
   always @(posedge clk) begin
     if (push) begin
-      target_q    <= (push_k > max_row) ? MAX : push_k[NUM_W-1:0];
+      target_q    <= (push_k > MAX_K) ? MAX : push_k[NUM_W-1:0];
       fill_pass_q <= 1'b1;
     end
     if (decide) begin
@@ -527,7 +530,7 @@ module topk_select #(
   reg  [        3:0] picks;  // samples of the list
   reg  [        3:0] picks_q;
   reg                exact_q;
-  reg  [SAMPLES*3-1:0] before_q;
+  reg  [SAMPLES*3-1:0] ahead_q;
   reg  [SAMPLES*3-1:0] twins_q;
 
   genvar sample, other;
@@ -553,21 +556,21 @@ module topk_select #(
         end
       end
 
-      reg     [2:0] before;
+      reg     [2:0] ahead;
       reg     [2:0] twins;
       integer       i;
 
       always @(*) begin
-        before = 3'd0;
+        ahead = 3'd0;
         twins  = 3'd0;
         for (i = 0; i < SAMPLES; i = i + 1) begin
-          before = before + {2'd0, precede[i]};
+          ahead = ahead + {2'd0, precede[i]};
           twins  = twins + {2'd0, twin[i]};
         end
       end
 
       always @(posedge clk) begin
-        before_q[sample*3+:3] <= before;
+        ahead_q[sample*3+:3] <= ahead;
         twins_q[sample*3+:3]  <= twins;
       end
     end
@@ -600,8 +603,8 @@ module topk_select #(
 
   // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
   reg     [2:0] eighth;
-  reg     [6:0] scaled;
   reg     [3:0] wish;
+  reg     [2:0] unused_fraction;
   integer       e;
 
   always @(*) begin
@@ -609,8 +612,7 @@ module topk_select #(
     for (e = 0; e < 7; e = e + 1) begin
       if (eighths_q[e]) eighth = eighth + 3'd1;
     end
-    scaled = {4'd0, eighth} * {3'd0, picks_q};
-    wish   = scaled[6:3];
+    {wish, unused_fraction} = {4'd0, eighth} * {3'd0, picks_q};
     if (!halved_q && picks_q > 4'd2) begin
       if (wish == 4'd0) wish = 4'd1;
       if (wish == picks_q - 4'd1) wish = picks_q - 4'd2;
@@ -628,7 +630,7 @@ module topk_select #(
     choice       = {KEY_W{1'b0}};
     choice_twins = 3'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
-      if (pick_set_q[s] && {1'b0, before_q[s*3+:3]} == wish) begin
+      if (pick_set_q[s] && {1'b0, ahead_q[s*3+:3]} == wish) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
         choice_twins = choice_twins | twins_q[s*3+:3];
       end

@@ -39,12 +39,17 @@ module zero_eliminator #(
 
   // ---- stage 1: destinations ---------------------------------------------------------------------------------------
 
-  // counts: in lane i, the kept lanes from 0 to i.
+  // counts: in lane i, the kept lanes from 0 to i, modulo LANES.
   reg [{{ counts_bits - 1 }}:0] counts;
 
   {{ counts_logic }}
 
-  wire [COUNT_W-1:0] count = counts[(LANES-1)*COUNT_W+:COUNT_W];
+  {% if lanes > 1 %}
+  wire [LANE_W-1:0] kept = counts[(LANES-1)*LANE_W+:LANE_W];
+  wire [COUNT_W-1:0] count = {&push_keep, kept};
+  {% else %}
+  wire [COUNT_W-1:0] count = counts;
+  {% endif %}
 
   reg s1_valid_q;
   reg s2_valid_q;
@@ -75,7 +80,7 @@ module zero_eliminator #(
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) start_q <= {LANE_W{1'b0}};
         else if (push_valid && push_ready) begin
-          start_q <= push_last ? {LANE_W{1'b0}} : start_q + count[LANE_W-1:0];
+          start_q <= push_last ? {LANE_W{1'b0}} : start_q + kept;
         end
       end
 
@@ -85,12 +90,16 @@ module zero_eliminator #(
     end
   endgenerate
   {% else %}
-  assign start = {LANE_W{1'b0}};
+  assign start = 1'b0;
+
+  wire unused_chain = CHAIN != 0;  // one lane has nowhere to go
   {% endif %}
 
   reg  [LANES*DATA_W-1:0] s1_data_q;
   reg  [       LANES-1:0] s1_keep_q;
+  {% if lanes > 1 %}
   reg  [LANES*LANE_W-1:0] s1_lane_q;
+  {% endif %}
   reg  [      LANE_W-1:0] s1_start_q;
   reg  [     COUNT_W-1:0] s1_count_q;
   reg                     s1_last_q;
@@ -105,42 +114,43 @@ module zero_eliminator #(
     end
   end
 
+  {% if lanes > 1 %}
   genvar lane;
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_destination
-      {% if lanes > 1 %}
       if (lane == 0) begin : g_first
         always @(posedge clk) begin
           if (s1_ready) s1_lane_q[0+:LANE_W] <= start;
         end
       end else begin : g_other
         always @(posedge clk) begin
-          if (s1_ready) s1_lane_q[lane*LANE_W+:LANE_W] <= start + counts[(lane-1)*COUNT_W+:LANE_W];
+          if (s1_ready) s1_lane_q[lane*LANE_W+:LANE_W] <= start + counts[(lane-1)*LANE_W+:LANE_W];
         end
       end
-      {% else %}
-      always @(posedge clk) begin
-        if (s1_ready) s1_lane_q[0+:LANE_W] <= start;
-      end
-      {% endif %}
     end
   endgenerate
+  {% endif %}
 
   // ---- stage 2: exchanges ------------------------------------------------------------------------------------------
 
   // Vectors of number b enter layer b; the last ones leave the network. No two elements meet: on the way in, elements of
-  // one pair have consecutive destinations, which differ in the bit that the layer decides, and so on inwards.
-  wire [       LANES-1:0] keep_0 = s1_keep_q;
-  wire [LANES*LANE_W-1:0] lane_0 = s1_lane_q;
+  // one pair have consecutive destinations, which differ in the bit that the layer decides, and so on inwards. A layer
+  // passes on the bits of the destination that are still to be decided.
+  wire [LANES-1:0] keep_0 = s1_keep_q;
   wire [LANES*DATA_W-1:0] data_0 = s1_data_q;
+  {% if lanes > 1 %}
+  wire [LANES*LANE_W-1:0] lane_0 = s1_lane_q;
+  {% endif %}
   {% for layer in layer_list %}
 
   // Layer {{ layer.number }}: cross: the lane takes the element of its partner, {{ layer.distance }} lane{% if layer.distance > 1 %}s{% endif %} away; stay: it keeps its own.
-  reg  [       LANES-1:0] cross_{{ layer.number }};
-  reg  [       LANES-1:0] stay_{{ layer.number }};
-  wire [       LANES-1:0] keep_{{ layer.number + 1 }} = cross_{{ layer.number }} | stay_{{ layer.number }};
-  wire [LANES*LANE_W-1:0] lane_{{ layer.number + 1 }};
+  reg  [LANES-1:0] cross_{{ layer.number }};
+  reg  [LANES-1:0] stay_{{ layer.number }};
+  wire [LANES-1:0] keep_{{ layer.number + 1 }} = cross_{{ layer.number }} | stay_{{ layer.number }};
   wire [LANES*DATA_W-1:0] data_{{ layer.number + 1 }};
+  {% if layer.lane_w > 1 %}
+  wire [LANES*{{ layer.lane_w - 1 }}-1:0] lane_{{ layer.number + 1 }};
+  {% endif %}
 
   {{ layer.logic }}
 
@@ -148,10 +158,12 @@ module zero_eliminator #(
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_layer_{{ layer.number }}
       localparam PARTNER = lane ^ {{ layer.distance }};
 
-      assign lane_{{ layer.number + 1 }}[lane*LANE_W+:LANE_W] = cross_{{ layer.number }}[lane] ? lane_{{ layer.number }}[PARTNER*LANE_W+:LANE_W]
-                                                       : lane_{{ layer.number }}[lane*LANE_W+:LANE_W];
-      assign data_{{ layer.number + 1 }}[lane*DATA_W+:DATA_W] = cross_{{ layer.number }}[lane] ? data_{{ layer.number }}[PARTNER*DATA_W+:DATA_W]
-                                                       : data_{{ layer.number }}[lane*DATA_W+:DATA_W];
+      assign data_{{ layer.number + 1 }}[lane*DATA_W+:DATA_W] =
+          cross_{{ layer.number }}[lane] ? data_{{ layer.number }}[PARTNER*DATA_W+:DATA_W] : data_{{ layer.number }}[lane*DATA_W+:DATA_W];
+      {% if layer.lane_w > 1 %}
+      assign lane_{{ layer.number + 1 }}[lane*{{ layer.lane_w - 1 }}+:{{ layer.lane_w - 1 }}] =
+          cross_{{ layer.number }}[lane] ? lane_{{ layer.number }}[PARTNER*{{ layer.lane_w }}+1+:{{ layer.lane_w - 1 }}] : lane_{{ layer.number }}[lane*{{ layer.lane_w }}+1+:{{ layer.lane_w - 1 }}];
+      {% endif %}
     end
   endgenerate
   {% endfor %}
