@@ -7,6 +7,7 @@
 mod emit;
 pub mod logic;
 
+pub(crate) use emit::render_template;
 pub use emit::{Source, in_order, sources};
 
 use crate::config::Config;
