@@ -144,8 +144,13 @@ impl Beats {
             .collect()
     }
 
+    /// The packed mask of the bits that matter.
+    pub(crate) fn care(&self) -> &[u32] {
+        &self.care
+    }
+
     /// The packed words with noise from `noise` where nothing matters.
-    pub(super) fn words_with_noise(&self, mut noise: impl FnMut() -> u32) -> Vec<u32> {
+    pub(crate) fn words_with_noise(&self, mut noise: impl FnMut() -> u32) -> Vec<u32> {
         let fill = |(&w, &c): (&u32, &u32)| if c == u32::MAX { w } else { w & c | noise() & !c };
         self.words.iter().zip(&self.care).map(fill).collect()
     }
