@@ -45,7 +45,7 @@ pub enum Ram {
 }
 
 /// Every generator parameter, unvalidated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Params {
     /// Comparators in each top-k comparator array.

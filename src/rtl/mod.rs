@@ -31,12 +31,20 @@ pub struct Field {
 impl Field {
     /// A scalar field.
     pub fn new(name: impl Into<String>, width: u32) -> Self {
-        Field { name: name.into(), width, lanes: 1 }
+        Field {
+            name: name.into(),
+            width,
+            lanes: 1,
+        }
     }
 
     /// A field of `lanes` lanes of `lane_width` bits each.
     pub fn lanes(name: impl Into<String>, lanes: u32, lane_width: u32) -> Self {
-        Field { name: name.into(), width: lanes * lane_width, lanes }
+        Field {
+            name: name.into(),
+            width: lanes * lane_width,
+            lanes,
+        }
     }
 }
 
