@@ -6,6 +6,9 @@
 //! calls it: only the benches see both.
 #![warn(missing_docs)]
 
+#[macro_use]
+mod blocks;
+
 pub mod bench;
 pub mod cli;
 pub mod config;

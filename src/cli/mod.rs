@@ -1,1 +1,3 @@
 //! The command line: raw flags in, one validated configuration out, one function a subcommand.
+
+pub mod model;

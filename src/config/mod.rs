@@ -1,94 +1,25 @@
 //! The validated configuration that every other part of the generator takes.
+//!
+//! A configuration comes about in three layers, each over the one before: a preset, a TOML file, command-line flags
+//! ([`Layers`]). It is a [`Config`] only when every rule holds, of single values ([`Legal`]) and of combinations
+//! ([`RULES`]); else a [`ConfigError`] lists everything that is wrong. Flags, help, file format, messages and the page of
+//! parameters all come from one table, [`PARAMETERS`].
 
-use serde::{Deserialize, Serialize};
+mod error;
+mod file;
+mod layers;
+mod rules;
+mod table;
 
-/// How the base-2 exponential of the softmax is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExpMethod {
-    /// A 5th-order polynomial, the paper's degree, with coefficients fitted per probability width.
-    Poly5,
-    /// A table with interpolation.
-    Table,
-}
+pub use error::{ConfigError, Location, Problem};
+pub use layers::{Layers, Origin};
+pub use rules::{RULES, Rule};
+pub use table::{
+    ExpMethod, Legal, PARAMETERS, PRESETS, Parameter, Params, Preset, Ram, Reset, TopkMethod, Value,
+    parameter,
+};
 
-/// How the top-k engine selects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TopkMethod {
-    /// Quick-select over two FIFOs, as in the paper.
-    Quickselect,
-}
-
-/// Reset style of every generated module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reset {
-    /// Synchronous, active high.
-    SyncHigh,
-    /// Synchronous, active low.
-    SyncLow,
-    /// Asynchronous, active high.
-    AsyncHigh,
-    /// Asynchronous, active low.
-    AsyncLow,
-}
-
-/// How RAMs are emitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ram {
-    /// Behavioural RAM that tools infer.
-    Inferred,
-    /// A named macro, one black box per shape.
-    Macro,
-}
-
-/// Every generator parameter, unvalidated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Params {
-    /// Comparators in each top-k comparator array.
-    pub parallelism: u32,
-    /// Multipliers in each of the two arrays (Q×K and prob×V).
-    pub multipliers: u32,
-    /// Largest head dimension D.
-    pub head_dim: u32,
-    /// Largest number of tokens of a sequence.
-    pub max_tokens: u32,
-    /// Largest number of query heads.
-    pub max_heads: u32,
-    /// AXI4 masters, memory channels.
-    pub channels: u32,
-    /// Request ports into the sector crossbar.
-    pub fetch_ports: u32,
-    /// Sectors that may be in flight.
-    pub sector_window: u32,
-    /// AXI4 data width in bits.
-    pub axi_data_width: u32,
-    /// Address width in bits.
-    pub addr_width: u32,
-    /// AXI4 ID width in bits.
-    pub id_width: u32,
-    /// On-chip operand width W in bits.
-    pub width: u32,
-    /// Probability width P in bits.
-    pub prob_width: u32,
-    /// Output width in bits.
-    pub out_width: u32,
-    /// Scores a cycle through the softmax.
-    pub softmax_lanes: u32,
-    /// Exponential method.
-    pub exp: ExpMethod,
-    /// Top-k method.
-    pub topk: TopkMethod,
-    /// Reset style.
-    pub reset: Reset,
-    /// RAM style.
-    pub ram: Ram,
-    /// Registered-read latency of RAMs in cycles.
-    pub ram_latency: u32,
-}
+use serde::Serialize;
 
 /// A configuration in which every rule holds. Read its parameters through `Deref`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,36 +34,123 @@ impl std::ops::Deref for Config {
 }
 
 impl TryFrom<Params> for Config {
-    type Error = anyhow::Error;
-    fn try_from(params: Params) -> anyhow::Result<Self> {
-        Ok(Config(params))
+    type Error = ConfigError;
+    fn try_from(params: Params) -> Result<Self, ConfigError> {
+        layers::validate(params, |_| Origin::Given)
     }
 }
 
 impl Default for Config {
     /// The `spatten` preset.
     fn default() -> Self {
-        Config(Params {
-            parallelism: 16,
-            multipliers: 512,
-            head_dim: 64,
-            max_tokens: 1024,
-            max_heads: 32,
-            channels: 16,
-            fetch_ports: 32,
-            sector_window: 2048,
-            axi_data_width: 256,
-            addr_width: 40,
-            id_width: 1,
-            width: 12,
-            prob_width: 12,
-            out_width: 16,
-            softmax_lanes: 8,
-            exp: ExpMethod::Poly5,
-            topk: TopkMethod::Quickselect,
-            reset: Reset::SyncHigh,
-            ram: Ram::Inferred,
-            ram_latency: 1,
-        })
+        PRESETS[0].config()
+    }
+}
+
+impl Preset {
+    /// The preset's configuration.
+    pub fn config(&self) -> Config {
+        // Presets obey every rule: a test holds them to it.
+        Config(self.params())
+    }
+}
+
+impl Config {
+    /// The command that generates this configuration: the preset with the fewest differences, then those differences.
+    /// It depends on the parameter values only, not on how they were given.
+    pub fn command(&self) -> String {
+        let differences = |preset: &Preset| {
+            let params = preset.params();
+            PARAMETERS
+                .iter()
+                .filter(move |parameter| parameter.get(self) != parameter.get(&params))
+        };
+        let base = PRESETS
+            .iter()
+            .min_by_key(|preset| differences(preset).count())
+            .unwrap_or(&PRESETS[0]);
+        let mut command = String::from("spatten-gen");
+        if base.name != PRESETS[0].name {
+            command += &format!(" --preset {}", base.name);
+        }
+        for parameter in differences(base) {
+            command += &format!(" --{} {}", parameter.key, parameter.get(self));
+        }
+        command
+    }
+
+    /// What is legal but hardly meant: parameters that keep others from being used fully.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let Params {
+            fetch_ports,
+            channels,
+            sector_window,
+            softmax_lanes,
+            multipliers,
+            head_dim,
+            ..
+        } = **self;
+        if fetch_ports < channels {
+            notes.push(format!(
+                "fetch-ports {fetch_ports} is below channels {channels}: a port asks for one sector a cycle, so \
+                 some channels stay idle"
+            ));
+        }
+        let window = channels * 128;
+        if sector_window < window {
+            notes.push(format!(
+                "sector-window {sector_window} is below 128 x channels = {window}: a memory latency of 100 cycles \
+                 is not hidden"
+            ));
+        }
+        let keys = multipliers / head_dim;
+        if softmax_lanes < keys {
+            notes.push(format!(
+                "softmax-lanes {softmax_lanes} is below multipliers / head-dim = {keys}: the softmax bounds the rate \
+                 of keys"
+            ));
+        }
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_obey_every_rule() {
+        for preset in &PRESETS {
+            Config::try_from(preset.params()).unwrap();
+            assert_eq!(preset.config().notes(), Vec::<String>::new(), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn the_command_names_the_nearest_preset_and_the_differences() {
+        assert_eq!(Config::default().command(), "spatten-gen");
+        let small = Params {
+            prob_width: 9,
+            reset: Reset::AsyncLow,
+            ..PRESETS[1].params()
+        };
+        assert_eq!(
+            Config::try_from(small).unwrap().command(),
+            "spatten-gen --preset spatten-1-8 --prob-width 9 --reset async-low"
+        );
+    }
+
+    #[test]
+    fn config_toml_reads_back_to_the_same_configuration() {
+        for preset in &PRESETS {
+            let config = preset.config();
+            let text = config.to_toml();
+            let layers = Layers {
+                file: Some(("config.toml".into(), text)),
+                ..Layers::default()
+            };
+            assert_eq!(layers.resolve().unwrap(), config);
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Attention of one layer over the kept heads and tokens: scores, softmax, progressive quantisation, local value
 //! pruning, outputs (§1.1 of the specification; §III and §IV of the paper).
 
-use super::command::{KeyMode, LayerCommand, Mode, ValueMode};
+use super::command::{KeyMode, LayerCommand, Mode, Refusal, ValueMode};
 use super::planes::{Memory, Operand};
-use super::quant::rescale;
+use super::quant::{Factor, rescale};
 use super::softmax::{Scale, Softmax};
 use super::topk_engine::{topk, value_count};
 use crate::config::Config;
@@ -43,6 +43,7 @@ struct KvHead {
 struct Layer<'a> {
     config: &'a Config,
     softmax: &'a Softmax,
+    scale: Scale,
     command: &'a LayerCommand,
     tokens: &'a [u32],
 }
@@ -56,8 +57,11 @@ pub(super) fn rows(
     tokens: &[u32],
     heads: &[u32],
     memory: &dyn Memory,
-) -> Vec<Row> {
+) -> Result<Vec<Row>, Refusal> {
+    let Factor { mantissa, shift } = command.scale;
+    let scale = Scale::new(mantissa, shift).map_err(|_| Refusal::ScaleShift { value: shift })?;
     let layer = Layer {
+        scale,
         config,
         softmax,
         command,
@@ -80,7 +84,7 @@ pub(super) fn rows(
             .collect::<Vec<_>>()
     };
     let per_head: Vec<Vec<Row>> = heads.par_iter().map(head_rows).collect();
-    per_head.into_iter().flatten().collect()
+    Ok(per_head.into_iter().flatten().collect())
 }
 
 impl Layer<'_> {
@@ -130,10 +134,6 @@ impl Layer<'_> {
         let mut q = vec![0i16; dim];
         memory.vector(command, Operand::Q, head, query, &mut q);
         let keys = &kv.keys[..n * dim];
-        let scale = Scale {
-            mantissa: command.scale.mantissa,
-            shift: u32::from(command.scale.shift),
-        };
         let whole = || self.scores(&q, keys, -1);
         let coarse = || self.scores(&q, keys, self.msb_mask(command.keys.msb));
         let (redone, scores) = match command.keys.mode {
@@ -143,13 +143,13 @@ impl Layer<'_> {
             KeyMode::Mask => (false, coarse()),
             KeyMode::Auto => {
                 let scores = coarse();
-                match self.softmax.max_prob(&scores, scale) < command.keys.threshold {
+                match self.softmax.max_prob(&scores, self.scale) < command.keys.threshold {
                     true => (true, whole()),
                     false => (false, scores),
                 }
             }
         };
-        let probs = self.softmax.row(&scores, scale);
+        let probs = self.softmax.row(&scores, self.scale);
         let max_prob = probs.iter().copied().max().unwrap_or(0);
 
         let sort_keys: Vec<u32> = probs.iter().map(|&p| u32::from(p)).collect();

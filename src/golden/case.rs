@@ -333,6 +333,15 @@ impl Case {
     /// Value of `version`.
     pub const VERSION: u32 = 1;
 
+    /// Drops the probability rows, which are the larger part of most cases.
+    pub fn drop_probs(&mut self) {
+        for event in &mut self.events {
+            if let Some(Outcome::Executed(result)) = &mut event.result {
+                result.rows.iter_mut().for_each(|row| row.probs.clear());
+            }
+        }
+    }
+
     /// Runs the case again and compares every answer.
     ///
     /// # Errors

@@ -8,17 +8,15 @@
 pub mod attention;
 pub mod cascade;
 pub mod case;
-
 pub mod command;
 pub mod float;
 pub mod head_importance;
-
+pub mod model;
 pub mod planes;
 pub mod quant;
 pub mod random;
-
 pub mod roof;
-
+pub mod rows;
 pub mod sectors;
 pub mod sequence;
 pub mod softmax;

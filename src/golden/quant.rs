@@ -100,8 +100,8 @@ impl Factor {
 /// `sat(rne(sum * mantissa / 2^shift))` to `width` signed bits: one exact product, one rounding, half to even, one
 /// saturation.
 ///
-/// `sum` is a sum of probability × value products: below 2^47 for every legal input, so the product fits 64 bits; wider
-/// arithmetic here keeps the function total.
+/// `sum` is a sum of probability × value products. A row's probabilities add up to at most `2^P + n`, so it stays below
+/// 2^32 and the product below 2^48; wider arithmetic here keeps the function total.
 pub fn rescale(sum: i64, factor: Factor, width: u32) -> i16 {
     let product = i128::from(sum) * i128::from(factor.mantissa);
     let floor = product >> factor.shift;

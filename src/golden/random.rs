@@ -22,20 +22,21 @@ fn once_in(rng: &mut impl Rng, n: u32) -> bool {
 /// A small random configuration: every width that the algorithm knows, few tokens and heads.
 fn config(rng: &mut impl Rng) -> anyhow::Result<Config> {
     let head_dim = pick(rng, &[32, 32, 64, 128]);
-    Config::try_from(Params {
+    Ok(Config::try_from(Params {
         multipliers: head_dim * pick(rng, &[1, 2, 4]),
         head_dim,
-        max_tokens: pick(rng, &[16, 16, 32, 64]),
-        max_heads: pick(rng, &[1, 2, 4, 8]),
+        max_tokens: pick(rng, &[16, 17, 32, 61]),
+        max_heads: pick(rng, &[1, 3, 4, 8]),
         channels: pick(rng, &[1, 2, 4, 16]),
         addr_width: pick(rng, &[32, 40, 64]),
         width: pick(rng, &[12, 12, 8, 9, 15, 16]),
         prob_width: pick(rng, &[12, 12, 8, 11, 16]),
         out_width: pick(rng, &[16, 16, 8, 12]),
+        parallelism: 16,
         softmax_lanes: pick(rng, &[1, 2, 8]),
         exp: pick(rng, &[ExpMethod::Poly5, ExpMethod::Table]),
         ..Params::clone(&Config::default())
-    })
+    })?)
 }
 
 /// The tensors of one layer in memory, and how its commands read them.

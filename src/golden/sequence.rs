@@ -85,7 +85,7 @@ impl Sequence {
         command.check(&self.config)?;
         let mut next = self.state.prepare(&self.config, command)?;
         let (tokens, heads) = (next.token_list.clone(), next.head_list.clone());
-        let rows = rows(&self.config, &self.softmax, command, &tokens, &heads, memory);
+        let rows = rows(&self.config, &self.softmax, command, &tokens, &heads, memory)?;
 
         if command.accumulate.tokens {
             let sums = by_position(tokens.len(), rows.iter().map(|row| &row.probs[..]));

@@ -4,8 +4,54 @@
 //! and parameter-shaped logic that its template prints. Emission, filelist, manifest, lint, testbench and
 //! co-simulation all come from that description.
 
+mod emit;
+pub mod logic;
+
+pub use emit::{Source, sources};
+
 use crate::config::Config;
 use serde::Serialize;
+
+/// Declares every RTL module of the list and collects [`MODULES`].
+macro_rules! declare_modules {
+    ($($kind:ident $name:ident :: $module:ident;)*) => {
+        $(#[doc = concat!("The module `", stringify!($name), "`.")] pub mod $name;)*
+
+        /// Every hardware module, with its template.
+        pub static MODULES: &[Entry] = &[$(Entry {
+            module: &$name::$module,
+            template: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/templates/rtl/", stringify!($name), ".v"
+            )),
+        }),*];
+    };
+}
+
+blocks!(declare_modules);
+
+/// A registered module and the text of its template.
+pub struct Entry {
+    /// What the module says of itself.
+    pub module: &'static dyn Module,
+    /// Contents of `templates/rtl/<name>.v`.
+    pub template: &'static str,
+}
+
+/// The registered module called `name`.
+pub fn module(name: &str) -> Option<&'static dyn Module> {
+    MODULES
+        .iter()
+        .map(|entry| entry.module)
+        .find(|module| module.name() == name)
+}
+
+/// Value of the Verilog parameter `name`: the override when there is one, else `default`.
+pub fn override_or(overrides: &[(&str, u64)], name: &str, default: u64) -> u64 {
+    overrides
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map_or(default, |&(_, value)| value)
+}
 
 /// Direction of a port or stream, seen from the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +116,17 @@ pub struct Parameter {
     pub doc: String,
 }
 
+impl Parameter {
+    /// A parameter with its value and one-line meaning.
+    pub fn new(name: impl Into<String>, value: u64, doc: impl Into<String>) -> Self {
+        Parameter {
+            name: name.into(),
+            value,
+            doc: doc.into(),
+        }
+    }
+}
+
 /// Everything that connects to a module besides clock and reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Interface {
@@ -79,6 +136,56 @@ pub struct Interface {
     pub streams: Vec<Stream>,
     /// Plain ports, in order.
     pub ports: Vec<(Direction, Field)>,
+}
+
+/// Fixed latency between two streams of a module, when nothing stalls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// Stream whose accepted item starts the count.
+    pub from: &'static str,
+    /// Stream whose offered item ends it.
+    pub to: &'static str,
+    /// Cycles from the one to the other.
+    pub cycles: u32,
+}
+
+/// Hardware that a module is made of, what it instantiates included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Magnitude comparators of top-k arrays.
+    pub comparators: u64,
+    /// Integer multipliers.
+    pub multipliers: u64,
+    /// RAM bits; registers do not count.
+    pub memory_bits: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+    fn add(self, other: Cost) -> Cost {
+        Cost {
+            comparators: self.comparators + other.comparators,
+            multipliers: self.multipliers + other.multipliers,
+            memory_bits: self.memory_bits + other.memory_bits,
+        }
+    }
+}
+
+impl std::ops::Mul<u64> for Cost {
+    type Output = Cost;
+    fn mul(self, instances: u64) -> Cost {
+        Cost {
+            comparators: self.comparators * instances,
+            multipliers: self.multipliers * instances,
+            memory_bits: self.memory_bits * instances,
+        }
+    }
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::default(), |sum, cost| sum + cost)
+    }
 }
 
 /// A hardware block as the generator sees it.
@@ -93,4 +200,12 @@ pub trait Module: Sync {
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface;
     /// Values and parameter-shaped logic for the template `<name>.v`.
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context>;
+    /// Exact latencies, as the header states them; none where they depend on the data.
+    fn latencies(&self, _config: &Config) -> Vec<Latency> {
+        Vec::new()
+    }
+    /// What the module is made of, for the given Verilog parameter overrides, its instances included.
+    fn cost(&self, _config: &Config, _overrides: &[(&str, u64)]) -> Cost {
+        Cost::default()
+    }
 }

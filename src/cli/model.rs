@@ -1,0 +1,640 @@
+//! `spatten-gen model`: the golden model on a real model's layers, and cases for other implementations.
+
+use crate::config::Config;
+use crate::golden::case::Case;
+use crate::golden::command::{KeyMode, ValueMode};
+use crate::golden::model::{Bits, Kind, Model, Run, Schedule, Visit};
+use crate::golden::rows::{ProbRow, ProbRows};
+use crate::golden::sequence::Work;
+use crate::golden::{Roof, random, sectors::Sectors};
+use anyhow::{Context, ensure};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::BufWriter;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Key modes that a schedule can choose.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeyModeFlag {
+    Never,
+    Always,
+    Auto,
+}
+
+/// Value modes that a schedule can choose.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ValueModeFlag {
+    Never,
+    Always,
+    WithRow,
+}
+
+/// Arguments of `spatten-gen model`.
+///
+/// Without schedule flags the schedule is the paper's: tokens to 1/4 and heads to 10/11 at the last layer, a third of each
+/// row's values, 6 + 4 bits, LSBs below 0.1 (decoders) or always (encoders).
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spatten-gen model minilm.safetensors
+  spatten-gen model smollm2.safetensors --keep-tokens 1/2 --keep-last 16 --json
+  spatten-gen model smollm2.safetensors --dense
+  spatten-gen model --random 7 --dump case.json
+  spatten-gen model --check case.json")]
+pub struct ModelArgs {
+    /// Tensors of a model: a safetensors file with `layer.N.{q,k,v}`
+    #[arg(required_unless_present_any = ["random", "check"], conflicts_with_all = ["random", "check"])]
+    file: Option<PathBuf>,
+    /// Make a random case from this seed instead, odd layouts and refused commands included
+    #[arg(long, value_name = "SEED", requires = "dump", conflicts_with = "check")]
+    random: Option<u64>,
+    /// Run a case again and compare every answer
+    #[arg(long, value_name = "CASE")]
+    check: Option<PathBuf>,
+    /// Write the run as a case: tensors, commands and answers in JSON
+    #[arg(long, value_name = "CASE", conflicts_with = "check")]
+    dump: Option<PathBuf>,
+    /// Leave the probability rows out of the dumped case
+    #[arg(long, requires = "dump")]
+    no_probs: bool,
+
+    /// Prune nothing and fetch all bits; other schedule flags change that
+    #[arg(long, help_heading = "Schedule")]
+    dense: bool,
+    /// Fraction of the tokens that the last layer works on
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    keep_tokens: Option<f64>,
+    /// Fraction of the heads that the last layer works on
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    keep_heads: Option<f64>,
+    /// Fraction of each row's values that take part
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    keep_values: Option<f64>,
+    /// Fraction of the layers, the first ones, that work on all tokens; a linear ramp follows [default: 0.15]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    token_start: Option<f64>,
+    /// Fraction of the layers, the first ones, that work on all heads; a linear ramp follows [default: 0.3]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    head_start: Option<f64>,
+    /// Never prune so many tokens at the start of the text
+    #[arg(long, value_name = "TOKENS", default_value_t = 0, help_heading = "Schedule")]
+    keep_first: u16,
+    /// Never prune so many of the latest tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = 0, help_heading = "Schedule")]
+    keep_last: u16,
+    /// What a step pruned stays pruned in later steps, instead of every step starting with all tokens and heads
+    #[arg(long, help_heading = "Schedule")]
+    carry: bool,
+    /// Bits of K as MSB+LSB, for example 6+4, or 8
+    #[arg(long, value_name = "BITS", value_parser = bits, help_heading = "Schedule")]
+    key_bits: Option<Bits>,
+    /// When the LSBs of K are fetched
+    #[arg(long, value_name = "WHEN", help_heading = "Schedule")]
+    key_mode: Option<KeyModeFlag>,
+    /// In mode auto, rows whose largest probability is below this are redone with LSBs [default: 0.1]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Schedule")]
+    threshold: Option<f64>,
+    /// Bits of V as MSB+LSB
+    #[arg(long, value_name = "BITS", value_parser = bits, help_heading = "Schedule")]
+    value_bits: Option<Bits>,
+    /// When the LSBs of V are fetched
+    #[arg(long, value_name = "WHEN", help_heading = "Schedule")]
+    value_mode: Option<ValueModeFlag>,
+
+    /// Only the first so many layers
+    #[arg(long, value_name = "N", help_heading = "Part of the model")]
+    only_layers: Option<usize>,
+    /// Only the first so many query heads, rounded up to whole groups that share a KV head
+    #[arg(long, value_name = "N", help_heading = "Part of the model")]
+    only_heads: Option<usize>,
+    /// Only the first so many generation steps
+    #[arg(long, value_name = "N", help_heading = "Part of the model")]
+    only_steps: Option<usize>,
+
+    /// Write this part of the model as a safetensors file
+    #[arg(long, value_name = "FILE", help_heading = "Samples")]
+    save_tensors: Option<PathBuf>,
+    /// Write probability rows of the run as a safetensors file
+    #[arg(long, value_name = "FILE", help_heading = "Samples")]
+    save_rows: Option<PathBuf>,
+    /// Save at most so many rows, evenly spread over the run
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1000,
+        requires = "save_rows",
+        help_heading = "Samples"
+    )]
+    row_count: usize,
+    /// Save only rows with so many keys, for example 200..208
+    #[arg(long, value_name = "MIN..MAX", value_parser = range, requires = "save_rows", help_heading = "Samples")]
+    row_keys: Option<RangeInclusive<u32>>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A fraction from 0 to 1: `1/4`, `0.25` or `25%`.
+fn fraction(text: &str) -> Result<f64, String> {
+    let number = |text: &str| {
+        text.trim()
+            .parse::<f64>()
+            .map_err(|_| format!("`{text}` is not a number"))
+    };
+    let value = match (text.split_once('/'), text.strip_suffix('%')) {
+        (Some((part, whole)), _) => number(part)? / number(whole)?,
+        (None, Some(percent)) => number(percent)? / 100.0,
+        (None, None) => number(text)?,
+    };
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(value),
+        false => Err("a fraction is from 0 to 1, written 1/4, 0.25 or 25%".to_owned()),
+    }
+}
+
+/// `m+l` or `m`.
+fn bits(text: &str) -> Result<Bits, String> {
+    let (msb, lsb) = text.split_once('+').unwrap_or((text, "0"));
+    let number = |text: &str| {
+        text.trim()
+            .parse()
+            .map_err(|_| "bits are written MSB+LSB, for example 6+4, or 8".to_owned())
+    };
+    Ok(Bits {
+        msb: number(msb)?,
+        lsb: number(lsb)?,
+    })
+}
+
+/// `min..max`, both included, or one number.
+fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    let number = |text: &str| {
+        text.trim_start_matches('=')
+            .parse()
+            .map_err(|_| "a range is written 200..208, both included".to_owned())
+    };
+    Ok(number(min)?..=number(max)?)
+}
+
+impl ModelArgs {
+    fn schedule(&self, kind: Kind, config: &Config) -> Schedule {
+        let base = if self.dense {
+            Schedule::dense(config.width)
+        } else {
+            Schedule::paper(kind)
+        };
+        let key_mode = self.key_mode.map(|mode| match mode {
+            KeyModeFlag::Never => KeyMode::Never,
+            KeyModeFlag::Always => KeyMode::Always,
+            KeyModeFlag::Auto => KeyMode::Auto,
+        });
+        let value_mode = self.value_mode.map(|mode| match mode {
+            ValueModeFlag::Never => ValueMode::Never,
+            ValueModeFlag::Always => ValueMode::Always,
+            ValueModeFlag::WithRow => ValueMode::WithRow,
+        });
+        Schedule {
+            tokens: self.keep_tokens.unwrap_or(base.tokens),
+            heads: self.keep_heads.unwrap_or(base.heads),
+            values: self.keep_values.unwrap_or(base.values),
+            token_start: self.token_start.unwrap_or(base.token_start),
+            head_start: self.head_start.unwrap_or(base.head_start),
+            keep_first: self.keep_first,
+            keep_last: self.keep_last,
+            carry: self.carry,
+            key_bits: self.key_bits.unwrap_or(base.key_bits),
+            key_mode: key_mode.unwrap_or(base.key_mode),
+            threshold: self.threshold.unwrap_or(base.threshold),
+            value_bits: self.value_bits.unwrap_or(base.value_bits),
+            value_mode: value_mode.unwrap_or(base.value_mode),
+        }
+    }
+}
+
+/// Sums of squares that errors are computed from.
+#[derive(Clone, Copy, Debug, Default)]
+struct Squares {
+    /// Output less reference, over the rows that ran.
+    error: f64,
+    /// Reference, over the same rows.
+    reference: f64,
+    /// Reference, over all rows of the model.
+    all: f64,
+}
+
+impl std::ops::AddAssign for Squares {
+    fn add_assign(&mut self, other: Self) {
+        self.error += other.error;
+        self.reference += other.reference;
+        self.all += other.all;
+    }
+}
+
+/// What the report says about a layer, or about all of them.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct LayerReport {
+    /// Layer; absent in the total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<usize>,
+    /// Kept tokens, mean over the steps.
+    tokens: f64,
+    /// Kept heads, mean over the steps.
+    heads: f64,
+    work: Work,
+    sectors: Sectors,
+    sectors_total: u64,
+    /// Sectors of the same layer without pruning, all bits on chip.
+    dense_sectors: u64,
+    /// The same in float32.
+    fp32_sectors: u64,
+    /// Root of the mean squared error against float64 without pruning, relative to the reference, over rows that ran.
+    error: f64,
+    /// The same over all rows of the model, those that did not run counting as zeros.
+    error_all: f64,
+    #[serde(skip)]
+    squares: Squares,
+    #[serde(skip)]
+    runs: usize,
+}
+
+impl LayerReport {
+    fn add(&mut self, other: &LayerReport) {
+        self.tokens += other.tokens;
+        self.heads += other.heads;
+        self.work += other.work;
+        self.sectors += other.sectors;
+        self.dense_sectors += other.dense_sectors;
+        self.fp32_sectors += other.fp32_sectors;
+        self.squares += other.squares;
+        self.runs += other.runs;
+    }
+
+    /// Turns sums into means and ratios.
+    fn finish(&mut self) {
+        self.tokens /= self.runs.max(1) as f64;
+        self.heads /= self.runs.max(1) as f64;
+        self.sectors_total = self.sectors.total();
+        let Squares {
+            error,
+            reference,
+            all,
+        } = self.squares;
+        let ratio = |x: f64, y: f64| if y > 0.0 { (x / y).sqrt() } else { 0.0 };
+        self.error = ratio(error, reference);
+        self.error_all = ratio(error + all - reference, all);
+    }
+}
+
+/// The whole report.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    kind: Kind,
+    model_layers: usize,
+    model_heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+    model_tokens: usize,
+    context: usize,
+    steps: usize,
+    schedule: Schedule,
+    layers: Vec<LayerReport>,
+    total: LayerReport,
+    /// Least cycles on this configuration.
+    roof_cycles: f64,
+    /// Time taken.
+    seconds: f64,
+}
+
+/// Runs `spatten-gen model`.
+///
+/// # Errors
+/// A file that cannot be read, written or used; a schedule that the hardware does not do; a case whose answers differ.
+pub fn run(args: &ModelArgs, config: &Config) -> anyhow::Result<()> {
+    if let Some(path) = &args.check {
+        let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let case: Case = serde_json::from_reader(std::io::BufReader::new(file))
+            .with_context(|| format!("{} is not a case", path.display()))?;
+        case.check()
+            .with_context(|| format!("{} differs from the golden model", path.display()))?;
+        return say(
+            args,
+            &serde_json::json!({ "case": path, "events": case.events.len(), "agrees": true }),
+            || {
+                format!(
+                    "{}: {} events, every answer agrees",
+                    path.display(),
+                    case.events.len()
+                )
+            },
+        );
+    }
+    if let (Some(seed), Some(path)) = (args.random, &args.dump) {
+        let mut case = random::case(seed)?;
+        if args.no_probs {
+            case.drop_probs();
+        }
+        write_case(&case, path)?;
+        let commands = case.events.iter().filter(|event| event.command.is_some()).count();
+        return say(
+            args,
+            &serde_json::json!({ "case": path, "seed": seed, "commands": commands }),
+            || format!("{}: {commands} commands from seed {seed}", path.display()),
+        );
+    }
+    let path = args.file.as_ref().context("a model file is needed")?;
+    run_model(args, config, path)
+}
+
+/// Prints for people or machines.
+fn say(args: &ModelArgs, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let text = if args.json {
+        serde_json::to_string_pretty(json)?
+    } else {
+        text()
+    };
+    match std::io::Write::write_all(
+        &mut std::io::stdout(),
+        format!("{}\n", text.trim_end()).as_bytes(),
+    ) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot print the report"),
+    }
+}
+
+/// Writes a case whole or not at all.
+fn write_case(case: &Case, path: &Path) -> anyhow::Result<()> {
+    let directory = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let context = || format!("cannot write {}", path.display());
+    let file = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
+    serde_json::to_writer(BufWriter::new(&file), case).with_context(context)?;
+    file.persist(path).with_context(context)?;
+    Ok(())
+}
+
+fn run_model(args: &ModelArgs, config: &Config, path: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let model = Model::load(path)?.cut(
+        args.only_layers.unwrap_or(usize::MAX),
+        args.only_heads.unwrap_or(usize::MAX),
+        args.only_steps.unwrap_or(usize::MAX),
+    );
+    if let Some(path) = &args.save_tensors {
+        model.save(path)?;
+    }
+    let schedule = args.schedule(model.kind, config);
+    let run = Run::new(&model, config, &schedule)?;
+    let bar = Progress::new(run.commands() as u64);
+
+    let mut layers = vec![LayerReport::default(); model.layers.len()];
+    let mut roof = Roof::new(config);
+    let mut rows = Vec::new();
+    let row_keys = args.row_keys.clone().unwrap_or(0..=u32::MAX);
+    let visit = |visit: Visit| {
+        roof.add(visit.command, visit.result);
+        let keep = visit
+            .result
+            .rows
+            .iter()
+            .filter(|row| args.save_rows.is_some() && row_keys.contains(&row.keys));
+        rows.extend(keep.map(|row| ProbRow::of(visit.layer as u32, row)));
+        layers[visit.layer].add(&report(&model, &run, config, &visit));
+        bar.step();
+    };
+    match &args.dump {
+        Some(path) => write_case(&run.record(!args.no_probs, visit)?, path)?,
+        None => run.execute(visit)?,
+    }
+    bar.finish();
+
+    if let Some(path) = &args.save_rows {
+        ensure!(
+            !rows.is_empty(),
+            "no row of this run has a number of keys in {row_keys:?}; nothing to save"
+        );
+        let source = model
+            .origin
+            .iter()
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect::<Vec<_>>()
+            .join("; ");
+        ProbRows {
+            prob_width: config.prob_width,
+            source,
+            rows,
+        }
+        .spread(args.row_count)
+        .save(path)?;
+    }
+    let mut total = LayerReport::default();
+    layers.iter().for_each(|layer| total.add(layer));
+    layers
+        .iter_mut()
+        .chain([&mut total])
+        .for_each(LayerReport::finish);
+    for (index, layer) in layers.iter_mut().enumerate() {
+        layer.layer = Some(index);
+    }
+    let report = Report {
+        file: path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        model: model.origin.get("model").cloned(),
+        kind: model.kind,
+        model_layers: model.layers.len(),
+        model_heads: model.heads,
+        kv_heads: model.kv_heads,
+        head_dim: model.head_dim,
+        model_tokens: model.tokens,
+        context: model.context,
+        steps: model.steps(),
+        schedule,
+        layers,
+        total,
+        roof_cycles: roof.cycles().value(),
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    say(args, &report, || table(&report, config))
+}
+
+/// The figures of one executed layer.
+fn report(model: &Model, run: &Run, config: &Config, visit: &Visit) -> LayerReport {
+    let (heads, queries) = (model.heads, model.queries());
+    // Query rows of this command: all of them, or the step's.
+    let asked = match model.kind {
+        Kind::Encoder => 0..queries,
+        Kind::Decoder => visit.step..visit.step + 1,
+    };
+    let mut outputs = vec![None; heads * queries];
+    for row in &visit.result.rows {
+        outputs[row.head as usize * queries + row.query as usize - model.context] = Some(&row.output);
+    }
+    let pairs: Vec<(usize, usize)> = (0..heads)
+        .flat_map(|h| asked.clone().map(move |row| (h, row)))
+        .collect();
+    let squares = |&(head, row): &(usize, usize)| {
+        let reference = model.reference(visit.layer, head, row);
+        let square: f64 = reference.iter().map(|x| x * x).sum();
+        match outputs[head * queries + row] {
+            None => Squares {
+                error: 0.0,
+                reference: 0.0,
+                all: square,
+            },
+            Some(output) => {
+                let difference = |(&o, r): (&i16, &f64)| (f64::from(o) * run.out_scale() - r).powi(2);
+                let error = output.iter().zip(&reference).map(difference).sum();
+                Squares {
+                    error,
+                    reference: square,
+                    all: square,
+                }
+            }
+        }
+    };
+    // Collected before it is summed: the order of a floating-point sum must not depend on threads.
+    let squares: Vec<Squares> = pairs.par_iter().map(squares).collect();
+    let mut sum = Squares::default();
+    squares.into_iter().for_each(|s| sum += s);
+    LayerReport {
+        tokens: visit.result.tokens.len() as f64,
+        heads: visit.result.heads.len() as f64,
+        work: visit.result.work,
+        sectors: visit.result.sectors,
+        dense_sectors: run.dense_sectors(visit.step, config.width),
+        fp32_sectors: run.dense_sectors(visit.step, 32),
+        squares: sum,
+        runs: 1,
+        ..LayerReport::default()
+    }
+}
+
+/// A progress bar on a terminal, once the work has taken more than a second.
+struct Progress {
+    bar: ProgressBar,
+    start: Instant,
+}
+
+impl Progress {
+    fn new(length: u64) -> Self {
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} layers, {eta} left");
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+        Progress {
+            bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())),
+            start: Instant::now(),
+        }
+    }
+
+    fn step(&self) {
+        if self.bar.is_hidden() && self.start.elapsed() > Duration::from_secs(1) {
+            // Draws on terminals only.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.inc(1);
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The report for people.
+fn table(report: &Report, config: &Config) -> String {
+    let mut text = String::new();
+    let name = report.model.as_deref().unwrap_or(&report.file);
+    let kind = match report.kind {
+        Kind::Encoder => format!("encoder, {} tokens", report.model_tokens),
+        Kind::Decoder => format!(
+            "decoder, {} tokens of context, {} steps",
+            report.context, report.steps
+        ),
+    };
+    let s = &report.schedule;
+    let mode = |mode: &dyn std::fmt::Debug| format!("{mode:?}").to_lowercase();
+    let _ = writeln!(
+        text,
+        "{name}: {kind}, {} layers, {} query and {} KV heads, D = {}",
+        report.model_layers, report.model_heads, report.kv_heads, report.head_dim
+    );
+    let _ = writeln!(
+        text,
+        "Schedule: tokens to {:.3}, heads to {:.3}, values {:.3}; K {}+{} bits, LSBs {}; V {}+{} bits, LSBs {}; threshold {}\n",
+        s.tokens,
+        s.heads,
+        s.values,
+        s.key_bits.msb,
+        s.key_bits.lsb,
+        mode(&s.key_mode),
+        s.value_bits.msb,
+        s.value_bits.lsb,
+        mode(&s.value_mode).replace("withrow", "with-row"),
+        s.threshold
+    );
+    let dense = format!("vs {}-bit", config.width);
+    let _ = writeln!(
+        text,
+        "{:>5} {:>8} {:>6} {:>8} {:>9} {:>11} {:>9} {:>9} {:>9} {:>9}",
+        "layer", "tokens", "heads", "rows", "LSB rows", "sectors", dense, "vs fp32", "error", "all rows"
+    );
+    for layer in report.layers.iter().chain([&report.total]) {
+        let label = layer.layer.map_or("all".to_owned(), |layer| layer.to_string());
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        let times = |dense: u64| share(dense, layer.sectors_total);
+        let _ = writeln!(
+            text,
+            "{label:>5} {:>8.1} {:>6.1} {:>8} {:>8.1}% {:>11} {:>8.2}x {:>8.2}x {:>8.2}% {:>8.2}%",
+            layer.tokens,
+            layer.heads,
+            layer.work.rows,
+            100.0 * share(layer.work.redone_rows, layer.work.rows),
+            layer.sectors_total,
+            times(layer.dense_sectors),
+            times(layer.fp32_sectors),
+            100.0 * layer.error,
+            100.0 * layer.error_all
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\ntokens, heads: mean kept. Sectors of 32 bytes; times fewer than without pruning, with {} bits or float32.\nError: root mean square against float64 attention without pruning, relative, over the rows that ran; \"all rows\"\ncounts the others as zeros. Roof: {:.0} cycles. {:.2} s.",
+        config.width, report.roof_cycles, report.seconds
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_and_bits_are_read_as_people_write_them() {
+        assert_eq!(fraction("1/4"), Ok(0.25));
+        assert_eq!(fraction("25%"), Ok(0.25));
+        assert_eq!(fraction("1"), Ok(1.0));
+        for bad in ["1.5", "-0.1", "x", "1/0", "0/0", "3/2", "nan"] {
+            assert!(fraction(bad).is_err(), "{bad}");
+        }
+        assert_eq!(bits("6+4"), Ok(Bits { msb: 6, lsb: 4 }));
+        assert_eq!(bits("8"), Ok(Bits { msb: 8, lsb: 0 }));
+        assert!(bits("6+").is_err() && bits("-1+4").is_err());
+        assert_eq!(range("5..7"), Ok(5..=7));
+        assert_eq!(range("5"), Ok(5..=5));
+        assert!(range("5..").is_err());
+    }
+}
