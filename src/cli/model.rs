@@ -1,18 +1,18 @@
 //! `spatten-gen model`: the golden model on a real model's layers, and cases for other implementations.
 
+mod report;
+
+use self::report::Reporter;
 use crate::config::Config;
 use crate::golden::case::Case;
 use crate::golden::command::{KeyMode, ValueMode};
 use crate::golden::model::{Bits, Kind, Model, Run, Schedule, Visit};
+use crate::golden::random;
 use crate::golden::rows::{ProbRow, ProbRows};
-use crate::golden::sequence::Work;
-use crate::golden::{Roof, random, sectors::Sectors};
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rayon::prelude::*;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::io::BufWriter;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -217,105 +217,6 @@ impl ModelArgs {
     }
 }
 
-/// Sums of squares that errors are computed from.
-#[derive(Clone, Copy, Debug, Default)]
-struct Squares {
-    /// Output less reference, over the rows that ran.
-    error: f64,
-    /// Reference, over the same rows.
-    reference: f64,
-    /// Reference, over all rows of the model.
-    all: f64,
-}
-
-impl std::ops::AddAssign for Squares {
-    fn add_assign(&mut self, other: Self) {
-        self.error += other.error;
-        self.reference += other.reference;
-        self.all += other.all;
-    }
-}
-
-/// What the report says about a layer, or about all of them.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct LayerReport {
-    /// Layer; absent in the total.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layer: Option<usize>,
-    /// Kept tokens, mean over the steps.
-    tokens: f64,
-    /// Kept heads, mean over the steps.
-    heads: f64,
-    work: Work,
-    sectors: Sectors,
-    sectors_total: u64,
-    /// Sectors of the same layer without pruning, all bits on chip.
-    dense_sectors: u64,
-    /// The same in float32.
-    fp32_sectors: u64,
-    /// Root of the mean squared error against float64 without pruning, relative to the reference, over rows that ran.
-    error: f64,
-    /// The same over all rows of the model, those that did not run counting as zeros.
-    error_all: f64,
-    #[serde(skip)]
-    squares: Squares,
-    #[serde(skip)]
-    runs: usize,
-}
-
-impl LayerReport {
-    fn add(&mut self, other: &LayerReport) {
-        self.tokens += other.tokens;
-        self.heads += other.heads;
-        self.work += other.work;
-        self.sectors += other.sectors;
-        self.dense_sectors += other.dense_sectors;
-        self.fp32_sectors += other.fp32_sectors;
-        self.squares += other.squares;
-        self.runs += other.runs;
-    }
-
-    /// Turns sums into means and ratios.
-    fn finish(&mut self) {
-        self.tokens /= self.runs.max(1) as f64;
-        self.heads /= self.runs.max(1) as f64;
-        self.sectors_total = self.sectors.total();
-        let Squares {
-            error,
-            reference,
-            all,
-        } = self.squares;
-        let ratio = |x: f64, y: f64| if y > 0.0 { (x / y).sqrt() } else { 0.0 };
-        self.error = ratio(error, reference);
-        self.error_all = ratio(error + all - reference, all);
-    }
-}
-
-/// The whole report.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Report {
-    file: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    kind: Kind,
-    model_layers: usize,
-    model_heads: usize,
-    kv_heads: usize,
-    head_dim: usize,
-    model_tokens: usize,
-    context: usize,
-    steps: usize,
-    schedule: Schedule,
-    layers: Vec<LayerReport>,
-    total: LayerReport,
-    /// Least cycles on this configuration.
-    roof_cycles: f64,
-    /// Time taken.
-    seconds: f64,
-}
-
 /// Runs `spatten-gen model`.
 ///
 /// # Errors
@@ -380,7 +281,11 @@ fn write_case(case: &Case, path: &Path) -> anyhow::Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
-    let file = tempfile::NamedTempFile::new_in(directory).with_context(context)?;
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private by default; what stays has the usual mode.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(directory).with_context(context)?;
     serde_json::to_writer(BufWriter::new(&file), case).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())
@@ -388,141 +293,55 @@ fn write_case(case: &Case, path: &Path) -> anyhow::Result<()> {
 
 fn run_model(args: &ModelArgs, config: &Config, path: &Path) -> anyhow::Result<()> {
     let start = Instant::now();
-    let model = Model::load(path)?.cut(
-        args.only_layers.unwrap_or(usize::MAX),
-        args.only_heads.unwrap_or(usize::MAX),
-        args.only_steps.unwrap_or(usize::MAX),
+    let part = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
+    let model = Model::load(path)?;
+    let model = model.cut(
+        part(args.only_layers),
+        part(args.only_heads),
+        part(args.only_steps),
     );
     if let Some(path) = &args.save_tensors {
         model.save(path)?;
     }
     let schedule = args.schedule(model.kind, config);
     let run = Run::new(&model, config, &schedule)?;
-    let bar = Progress::new(run.commands() as u64);
-
-    let mut layers = vec![LayerReport::default(); model.layers.len()];
-    let mut roof = Roof::new(config);
+    let progress = Progress::new(run.commands() as u64);
+    let mut reporter = Reporter::new(&model, &run, config);
     let mut rows = Vec::new();
     let row_keys = args.row_keys.clone().unwrap_or(0..=u32::MAX);
     let visit = |visit: Visit| {
-        roof.add(visit.command, visit.result);
-        let keep = visit
-            .result
-            .rows
-            .iter()
-            .filter(|row| args.save_rows.is_some() && row_keys.contains(&row.keys));
-        rows.extend(keep.map(|row| ProbRow::of(visit.layer as u32, row)));
-        layers[visit.layer].add(&report(&model, &run, config, &visit));
-        bar.step();
+        reporter.add(&visit);
+        if args.save_rows.is_some() {
+            let wanted = visit
+                .result
+                .rows
+                .iter()
+                .filter(|row| row_keys.contains(&row.keys));
+            rows.extend(wanted.map(|row| ProbRow::of(visit.layer as u32, row)));
+        }
+        progress.step();
     };
     match &args.dump {
         Some(path) => write_case(&run.record(!args.no_probs, visit)?, path)?,
         None => run.execute(visit)?,
     }
-    bar.finish();
-
+    progress.finish();
     if let Some(path) = &args.save_rows {
         ensure!(
             !rows.is_empty(),
-            "no row of this run has a number of keys in {row_keys:?}; nothing to save"
+            "no row of this run has a number of keys in {row_keys:?}: nothing to save"
         );
-        let source = model
-            .origin
-            .iter()
-            .map(|(key, value)| format!("{key}: {value}"))
-            .collect::<Vec<_>>()
-            .join("; ");
-        ProbRows {
+        let of = |key: &str| model.origin.get(key).map_or("unknown", String::as_str);
+        let source = format!("{}, {}", of("model"), of("text"));
+        let rows = ProbRows {
             prob_width: config.prob_width,
             source,
             rows,
-        }
-        .spread(args.row_count)
-        .save(path)?;
+        };
+        rows.spread(args.row_count).save(path)?;
     }
-    let mut total = LayerReport::default();
-    layers.iter().for_each(|layer| total.add(layer));
-    layers
-        .iter_mut()
-        .chain([&mut total])
-        .for_each(LayerReport::finish);
-    for (index, layer) in layers.iter_mut().enumerate() {
-        layer.layer = Some(index);
-    }
-    let report = Report {
-        file: path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        model: model.origin.get("model").cloned(),
-        kind: model.kind,
-        model_layers: model.layers.len(),
-        model_heads: model.heads,
-        kv_heads: model.kv_heads,
-        head_dim: model.head_dim,
-        model_tokens: model.tokens,
-        context: model.context,
-        steps: model.steps(),
-        schedule,
-        layers,
-        total,
-        roof_cycles: roof.cycles().value(),
-        seconds: start.elapsed().as_secs_f64(),
-    };
-    say(args, &report, || table(&report, config))
-}
-
-/// The figures of one executed layer.
-fn report(model: &Model, run: &Run, config: &Config, visit: &Visit) -> LayerReport {
-    let (heads, queries) = (model.heads, model.queries());
-    // Query rows of this command: all of them, or the step's.
-    let asked = match model.kind {
-        Kind::Encoder => 0..queries,
-        Kind::Decoder => visit.step..visit.step + 1,
-    };
-    let mut outputs = vec![None; heads * queries];
-    for row in &visit.result.rows {
-        outputs[row.head as usize * queries + row.query as usize - model.context] = Some(&row.output);
-    }
-    let pairs: Vec<(usize, usize)> = (0..heads)
-        .flat_map(|h| asked.clone().map(move |row| (h, row)))
-        .collect();
-    let squares = |&(head, row): &(usize, usize)| {
-        let reference = model.reference(visit.layer, head, row);
-        let square: f64 = reference.iter().map(|x| x * x).sum();
-        match outputs[head * queries + row] {
-            None => Squares {
-                error: 0.0,
-                reference: 0.0,
-                all: square,
-            },
-            Some(output) => {
-                let difference = |(&o, r): (&i16, &f64)| (f64::from(o) * run.out_scale() - r).powi(2);
-                let error = output.iter().zip(&reference).map(difference).sum();
-                Squares {
-                    error,
-                    reference: square,
-                    all: square,
-                }
-            }
-        }
-    };
-    // Collected before it is summed: the order of a floating-point sum must not depend on threads.
-    let squares: Vec<Squares> = pairs.par_iter().map(squares).collect();
-    let mut sum = Squares::default();
-    squares.into_iter().for_each(|s| sum += s);
-    LayerReport {
-        tokens: visit.result.tokens.len() as f64,
-        heads: visit.result.heads.len() as f64,
-        work: visit.result.work,
-        sectors: visit.result.sectors,
-        dense_sectors: run.dense_sectors(visit.step, config.width),
-        fp32_sectors: run.dense_sectors(visit.step, 32),
-        squares: sum,
-        runs: 1,
-        ..LayerReport::default()
-    }
+    let report = reporter.finish(path, &schedule, start.elapsed().as_secs_f64());
+    say(args, &report, || report.table().unwrap_or_default())
 }
 
 /// A progress bar on a terminal, once the work has taken more than a second.
@@ -552,70 +371,6 @@ impl Progress {
     fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// The report for people.
-fn table(report: &Report, config: &Config) -> String {
-    let mut text = String::new();
-    let name = report.model.as_deref().unwrap_or(&report.file);
-    let kind = match report.kind {
-        Kind::Encoder => format!("encoder, {} tokens", report.model_tokens),
-        Kind::Decoder => format!(
-            "decoder, {} tokens of context, {} steps",
-            report.context, report.steps
-        ),
-    };
-    let s = &report.schedule;
-    let mode = |mode: &dyn std::fmt::Debug| format!("{mode:?}").to_lowercase();
-    let _ = writeln!(
-        text,
-        "{name}: {kind}, {} layers, {} query and {} KV heads, D = {}",
-        report.model_layers, report.model_heads, report.kv_heads, report.head_dim
-    );
-    let _ = writeln!(
-        text,
-        "Schedule: tokens to {:.3}, heads to {:.3}, values {:.3}; K {}+{} bits, LSBs {}; V {}+{} bits, LSBs {}; threshold {}\n",
-        s.tokens,
-        s.heads,
-        s.values,
-        s.key_bits.msb,
-        s.key_bits.lsb,
-        mode(&s.key_mode),
-        s.value_bits.msb,
-        s.value_bits.lsb,
-        mode(&s.value_mode).replace("withrow", "with-row"),
-        s.threshold
-    );
-    let dense = format!("vs {}-bit", config.width);
-    let _ = writeln!(
-        text,
-        "{:>5} {:>8} {:>6} {:>8} {:>9} {:>11} {:>9} {:>9} {:>9} {:>9}",
-        "layer", "tokens", "heads", "rows", "LSB rows", "sectors", dense, "vs fp32", "error", "all rows"
-    );
-    for layer in report.layers.iter().chain([&report.total]) {
-        let label = layer.layer.map_or("all".to_owned(), |layer| layer.to_string());
-        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        let times = |dense: u64| share(dense, layer.sectors_total);
-        let _ = writeln!(
-            text,
-            "{label:>5} {:>8.1} {:>6.1} {:>8} {:>8.1}% {:>11} {:>8.2}x {:>8.2}x {:>8.2}% {:>8.2}%",
-            layer.tokens,
-            layer.heads,
-            layer.work.rows,
-            100.0 * share(layer.work.redone_rows, layer.work.rows),
-            layer.sectors_total,
-            times(layer.dense_sectors),
-            times(layer.fp32_sectors),
-            100.0 * layer.error,
-            100.0 * layer.error_all
-        );
-    }
-    let _ = writeln!(
-        text,
-        "\ntokens, heads: mean kept. Sectors of 32 bytes; times fewer than without pruning, with {} bits or float32.\nError: root mean square against float64 attention without pruning, relative, over the rows that ran; \"all rows\"\ncounts the others as zeros. Roof: {:.0} cycles. {:.2} s.",
-        config.width, report.roof_cycles, report.seconds
-    );
-    text
 }
 
 #[cfg(test)]

@@ -324,6 +324,12 @@ pub struct Bits {
     pub lsb: u32,
 }
 
+impl std::fmt::Display for Bits {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}+{} bits", self.msb, self.lsb)
+    }
+}
+
 /// What is pruned, and how finely K and V are read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -690,6 +696,16 @@ impl<'a> Run<'a> {
         }
         self.drive(&mut recorder, each)?;
         Ok(recorder.finish())
+    }
+
+    /// Multiplications of Q×K and prob×V that one layer of one step takes without pruning.
+    pub fn dense_products(&self, step: usize) -> u64 {
+        let model = self.model;
+        let scores = match model.kind {
+            Kind::Encoder => model.tokens * model.tokens,
+            Kind::Decoder => model.context + step + 1,
+        };
+        2 * (model.heads * scores * model.head_dim) as u64
     }
 
     /// Sectors that one layer of one step would read without pruning, every element of Q, K and V with `bits` bits, in dense
