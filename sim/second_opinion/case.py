@@ -113,7 +113,7 @@ def read_prune(side, name, guards):
         return None
     fields = Fields(value, f"{side.where}.{name}")
     k = fields.unsigned("k", 16)
-    prune = TokenPrune(k, fields.unsigned("first", 16), fields.unsigned("last", 16)) if guards else k
+    prune = TokenPrune(k, fields.unsigned("first", 16, 0), fields.unsigned("last", 16, 0)) if guards else k
     fields.end()
     return prune
 
@@ -333,6 +333,7 @@ class Report:
     rows: int = 0
     numbers: int = 0
     bounded_rows: int = 0
+    source: str = ""
 
     def compare(self, where, recorded, computed, optional=()):
         """Compares two documents, down to the numbers; one line for each field or list that differs."""
