@@ -13,7 +13,9 @@ fn seeds() -> u64 {
 }
 
 fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
 }
 
 fn text(output: &Output) -> String {
@@ -22,7 +24,9 @@ fn text(output: &Output) -> String {
 
 fn second_opinion(arguments: &[&str], cases: &[PathBuf]) -> Output {
     let mut command = Command::new("python3");
-    command.env("PYTHONPATH", Path::new(ROOT).join("sim")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+        .env("PYTHONPATH", Path::new(ROOT).join("sim"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     run(command.args(["-m", "second_opinion"]).args(arguments).args(cases))
 }
 
@@ -30,20 +34,36 @@ fn second_opinion(arguments: &[&str], cases: &[PathBuf]) -> Output {
 fn dump(directory: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let case = directory.join(name);
     let mut command = Command::new(env!("CARGO_BIN_EXE_spatten-gen"));
-    let output = run(command.current_dir(ROOT).arg("model").args(arguments).arg("--dump").arg(&case));
+    let output = run(command
+        .current_dir(ROOT)
+        .arg("model")
+        .args(arguments)
+        .arg("--dump")
+        .arg(&case));
     assert!(output.status.success(), "{arguments:?}: {}", text(&output));
     case
 }
 
 fn random_cases(directory: &Path, seeds: std::ops::RangeInclusive<u64>) -> Vec<PathBuf> {
-    seeds.map(|seed| dump(directory, &format!("{seed}.json"), &["--random", &seed.to_string()])).collect()
+    seeds
+        .map(|seed| {
+            dump(
+                directory,
+                &format!("{seed}.json"),
+                &["--random", &seed.to_string()],
+            )
+        })
+        .collect()
 }
 
 /// Every case is named in a summary of no differences.
 fn assert_agreement(output: &Output, cases: &[PathBuf]) {
     let text = text(output);
     assert!(output.status.success(), "{text}");
-    let agreed = text.lines().filter(|line| line.contains(": 0 differences;")).count();
+    let agreed = text
+        .lines()
+        .filter(|line| line.contains(": 0 differences;"))
+        .count();
     assert_eq!(agreed, cases.len(), "{text}");
 }
 
@@ -61,7 +81,17 @@ fn agrees_on_a_real_model() {
     let schedules: [&[&str]; 3] = [
         &[model],
         &[model, "--dense"],
-        &[model, "--key-bits", "5+2", "--key-mode", "never", "--value-bits", "8", "--keep-first", "1"],
+        &[
+            model,
+            "--key-bits",
+            "5+2",
+            "--key-mode",
+            "never",
+            "--value-bits",
+            "8",
+            "--keep-first",
+            "1",
+        ],
     ];
     let cases: Vec<_> = schedules
         .iter()
@@ -101,9 +131,17 @@ fn every_comparison_can_fail() {
 #[test]
 fn a_wrong_answer_or_a_wrong_file_is_red() {
     let directory = tempfile::tempdir().unwrap();
-    let case = dump(directory.path(), "case.json", &["tests/data/minilm.safetensors", "--only-layers", "1"]);
+    let case = dump(
+        directory.path(),
+        "case.json",
+        &["tests/data/minilm.safetensors", "--only-layers", "1"],
+    );
     let original: Value = serde_json::from_slice(&std::fs::read(&case).unwrap()).unwrap();
-    let command = original["events"].as_array().unwrap().iter().position(|event| event.get("command").is_some());
+    let command = original["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|event| event.get("command").is_some());
     let command = command.unwrap();
 
     let mut spoilt = original.clone();
@@ -112,7 +150,11 @@ fn a_wrong_answer_or_a_wrong_file_is_red() {
     std::fs::write(&case, spoilt.to_string()).unwrap();
     let answer = second_opinion(&[], std::slice::from_ref(&case));
     assert_eq!(answer.status.code(), Some(1), "{}", text(&answer));
-    assert!(text(&answer).contains(".output[3]: recorded"), "{}", text(&answer));
+    assert!(
+        text(&answer).contains(".output[3]: recorded"),
+        "{}",
+        text(&answer)
+    );
     assert!(text(&answer).contains(": 1 differences;"), "{}", text(&answer));
 
     // A changed input changes answers that follow.
@@ -120,12 +162,19 @@ fn a_wrong_answer_or_a_wrong_file_is_red() {
     let number = &mut spoilt["tensors"]["k0"]["data"][0];
     *number = (-number.as_i64().unwrap() - 1).into();
     std::fs::write(&case, spoilt.to_string()).unwrap();
-    assert_eq!(second_opinion(&[], std::slice::from_ref(&case)).status.code(), Some(1));
+    assert_eq!(
+        second_opinion(&[], std::slice::from_ref(&case)).status.code(),
+        Some(1)
+    );
 
     let mut unknown = original;
     unknown["events"][command]["command"]["keys"]["extra"] = 1.into();
     std::fs::write(&case, unknown.to_string()).unwrap();
     let answer = second_opinion(&[], std::slice::from_ref(&case));
     assert_eq!(answer.status.code(), Some(2), "{}", text(&answer));
-    assert!(text(&answer).contains("unknown fields: extra"), "{}", text(&answer));
+    assert!(
+        text(&answer).contains("unknown fields: extra"),
+        "{}",
+        text(&answer)
+    );
 }
