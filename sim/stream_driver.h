@@ -28,10 +28,10 @@
 // The C interface, mirrored by src/sim/ffi.rs.
 extern "C" {
 
-enum SpPaceKind : uint32_t { kAlways, kRandom, kBursts, kAfterValid, kHold };
+enum SpPaceKind : uint32_t { kAlways, kRandom, kBursts, kAfterValid, kHold, kEvery };
 
 // When a side of a stream is willing: always; in a cycle with probability a / 65536; in bursts of 1 to a willing
-// cycles and pauses of 1 to b; only once it has seen valid; never in the first a cycles, then always.
+// cycles and pauses of 1 to b; only once it has seen valid; never in the first a cycles, then always; once in a cycles.
 struct SpPace {
     uint32_t kind, a, b;
 };
@@ -133,6 +133,10 @@ class Pacer {
                 return true;
             case kAfterValid: return seen;
             case kHold: return cycle >= pace_.a;
+            case kEvery:
+                if (cycle < due_) return false;
+                due_ = cycle + pace_.a;
+                return true;
             default: return true;
         }
     }
@@ -142,6 +146,7 @@ class Pacer {
     SpPace pace_;
     Rng rng_;
     uint32_t on_ = 0, off_ = 0;
+    uint64_t due_ = 0;
 };
 
 // Ports of up to 8, 16, 32 and 64 bits and wide ones, least significant word first.

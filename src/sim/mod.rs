@@ -115,6 +115,11 @@ pub enum Pace {
     },
     /// Outputs only: ready rises only after valid was seen, so a valid that waits for ready hangs.
     AfterValid,
+    /// Once in so many cycles: a source of limited rate.
+    Every {
+        /// Cycles from one beat to the next.
+        cycles: u32,
+    },
     /// Not in the first `cycles` cycles, then always: lets everything before it fill up.
     Hold {
         /// Cycles to hold.
@@ -130,6 +135,7 @@ impl Pace {
             Pace::Bursts { on, off } => (2, on.max(1), off.max(1)),
             Pace::AfterValid => (3, 0, 0),
             Pace::Hold { cycles } => (4, cycles, 0),
+            Pace::Every { cycles } => (5, cycles, 0),
         };
         ffi::Pace { kind, a, b }
     }
