@@ -224,7 +224,11 @@ fn name_parameter_widths(line: &str) -> String {
     let mut pieces = line.split(stand_in.as_str());
     let mut named = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let name = named.split_whitespace().next_back().unwrap_or_default().to_owned();
+        let name = named
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default()
+            .to_owned();
         named.push_str(&format!("+: {name}]{piece}"));
     }
     named
@@ -471,7 +475,9 @@ mod tests {
         machine.lanes("in", width, values);
         // What was there must not matter.
         machine.0.insert("out".into(), vec![true; output.bits() as usize]);
-        machine.0.extend((0..6).map(|level| (format!("out_{level}"), vec![true; 512])));
+        machine
+            .0
+            .extend((0..6).map(|level| (format!("out_{level}"), vec![true; 512])));
         machine.run(&block.0);
         (0..output.lanes)
             .map(|lane| machine.lane(&output, lane))
