@@ -8,6 +8,7 @@
 // are sampled and checked; then the rising edge. Cycle numbers count rising edges since the last reset was released.
 #pragma once
 
+#include <array>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -79,6 +80,7 @@ struct SpResult {
     const SpReceived* outputs;
     const SpAccepted* inputs;
     const uint32_t* ports;  // plain output ports, packed in order, as they are at the end
+    const uint64_t* tallies;  // for each of them, its ones summed over the cycles since the last reset
 };
 }
 
@@ -88,6 +90,14 @@ namespace spatten {
 inline std::string& printed() {
     static thread_local std::string text;
     return text;
+}
+
+// Adds the number of ones in a port.
+template <class T>
+inline void tally(const T& port, uint64_t& ones) {
+    if constexpr (std::is_integral_v<T>) ones += static_cast<unsigned>(__builtin_popcountll(port));
+    else
+        for (size_t i = 0; i < sizeof(T) / sizeof(uint32_t); ++i) ones += static_cast<unsigned>(__builtin_popcount(port[i]));
 }
 
 class Rng {  // xorshift64*
@@ -310,6 +320,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         return status;
     }
 
+    const uint64_t* tallies() const { return tallies_.data(); }
+
     void results(std::vector<SpAccepted>& ins, std::vector<SpReceived>& outs) const {
         std::apply([&](auto&... s) { (ins.push_back(s.result()), ...); }, sources_);
         std::apply([&](auto&... s) { (outs.push_back(s.result()), ...); }, sinks_);
@@ -344,6 +356,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
     void reset() {
         sources([&](auto& s) { s.restart(); s.idle(top_); });
         sinks([&](auto& s) { s.restart(); });
+        tallies_.fill(0);
         Dut::assert_reset(top_, true);
         for (uint32_t i = 0; i < run_.reset_cycles; ++i) {
             sinks([&](auto& s) { s.drive(top_, 0); });
@@ -375,6 +388,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
                 sinks([&](auto& s) { s.probe_after(top_, cycle); });
                 top_.eval();
             }
+            Dut::tally_ports(top_, tallies_.data());
             bool moved = false, overrun = false, done = true;
             sources([&](auto& s) { moved |= s.sample(top_, cycle); done &= s.done(); });
             sinks([&](auto& s) { moved |= s.sample(top_, cycle); done &= s.done(); overrun |= s.overrun(); });
@@ -403,6 +417,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
     std::tuple<Source<Model, In>...> sources_;
     std::tuple<Sink<Model, Out>...> sinks_;
     uint64_t edges_ = 0;
+    std::array<uint64_t, Dut::kPortsOut + 1> tallies_{};
 };
 
 // A Verilated model with its context; the generated `Dut` adds the ports.

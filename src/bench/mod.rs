@@ -6,7 +6,11 @@
 //! noticed).
 
 mod primitives;
+pub mod rows;
 pub mod soak;
+mod testbench;
+
+pub use testbench::testbenches;
 
 use crate::config::{Config, Params};
 use crate::rtl::{self, Direction, Interface, Module};

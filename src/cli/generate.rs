@@ -2,6 +2,7 @@
 
 use super::ConfigArgs;
 use super::exit::Exit;
+use crate::bench;
 use crate::config::Config;
 use crate::flow::{self, Difference, Installed, Tree};
 use crate::report::grouped;
@@ -52,7 +53,7 @@ struct Summary<'a> {
 /// Generates, or with `--verify` compares.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let tree = flow::tree(&config, Tree::new())?;
+    let tree = flow::tree(&config, bench::testbenches(&config)?)?;
     if args.verify {
         return verify(args, &tree);
     }

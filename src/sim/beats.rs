@@ -38,6 +38,15 @@ impl Layout {
         self.offsets[index]
     }
 
+    /// Bits of a lane of a field.
+    ///
+    /// # Panics
+    /// When the stream has no such field.
+    pub fn lane_width(&self, field: &str) -> u32 {
+        let (_, field) = self.field(field);
+        field.width / field.lanes
+    }
+
     fn field(&self, name: &str) -> (usize, &Field) {
         let index = self.stream.fields.iter().position(|f| f.name == name);
         let index = index.unwrap_or_else(|| panic!("stream `{}` has no field `{name}`", self.stream.name));
@@ -135,8 +144,13 @@ impl Beats {
             .collect()
     }
 
+    /// The packed mask of the bits that matter.
+    pub(crate) fn care(&self) -> &[u32] {
+        &self.care
+    }
+
     /// The packed words with noise from `noise` where nothing matters.
-    pub(super) fn words_with_noise(&self, mut noise: impl FnMut() -> u32) -> Vec<u32> {
+    pub(crate) fn words_with_noise(&self, mut noise: impl FnMut() -> u32) -> Vec<u32> {
         let fill = |(&w, &c): (&u32, &u32)| if c == u32::MAX { w } else { w & c | noise() & !c };
         self.words.iter().zip(&self.care).map(fill).collect()
     }

@@ -354,7 +354,15 @@ pub struct Outcome {
     pub total_cycles: u64,
     outputs: Vec<Received>,
     inputs: Vec<(String, Vec<u64>)>,
-    ports: Vec<(String, u64)>,
+    ports: Vec<PortOutcome>,
+}
+
+/// What a plain output port did.
+#[derive(Clone, Debug)]
+struct PortOutcome {
+    name: String,
+    last: u64,
+    ones: u64,
 }
 
 impl Outcome {
@@ -384,11 +392,20 @@ impl Outcome {
     /// # Panics
     /// When there is no such plain output port.
     pub fn port(&self, name: &str) -> u64 {
-        self.ports
-            .iter()
-            .find(|(n, _)| n == name)
-            .unwrap_or_else(|| panic!("no plain output port `{name}`"))
-            .1
+        self.port_outcome(name).last
+    }
+
+    /// The ones of a plain output port, summed over the cycles since the last reset: how often an event flag was set.
+    ///
+    /// # Panics
+    /// When there is no such plain output port.
+    pub fn ones(&self, name: &str) -> u64 {
+        self.port_outcome(name).ones
+    }
+
+    fn port_outcome(&self, name: &str) -> &PortOutcome {
+        let found = self.ports.iter().find(|port| port.name == name);
+        found.unwrap_or_else(|| panic!("no plain output port `{name}`"))
     }
 }
 
@@ -550,15 +567,24 @@ impl Simulation {
             let interface = &self.library.design.interface;
             let words = copy(result.ports, shim::port_words(interface, Direction::Out));
             let mut at = 0;
-            for (_, field) in interface.ports.iter().filter(|p| p.0 == Direction::Out) {
+            let plain: Vec<&Field> = interface
+                .ports
+                .iter()
+                .filter(|p| p.0 == Direction::Out)
+                .map(|p| &p.1)
+                .collect();
+            let ones = copy(result.tallies, plain.len());
+            for (field, ones) in plain.into_iter().zip(ones) {
                 let high = if field.width > 32 {
                     u64::from(words[at + 1]) << 32
                 } else {
                     0
                 };
-                outcome
-                    .ports
-                    .push((field.name.clone(), u64::from(words[at]) | high));
+                outcome.ports.push(PortOutcome {
+                    name: field.name.clone(),
+                    last: u64::from(words[at]) | high,
+                    ones,
+                });
                 at += field_words(field);
             }
             let message = CStr::from_ptr(result.message).to_string_lossy().into_owned();
