@@ -6,6 +6,7 @@
 //! noticed).
 
 mod primitives;
+pub mod rows;
 pub mod soak;
 mod testbench;
 
