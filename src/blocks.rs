@@ -10,6 +10,13 @@ macro_rules! blocks {
     ($with:ident) => {
         $with! {
             primitive stream_reg::StreamReg;
+            primitive ram_1r1w::Ram1r1w;
+            primitive stream_fifo::StreamFifo;
+            primitive lane_packer::LanePacker;
+            primitive topk_select::TopkSelect;
+            primitive topk_filter::TopkFilter;
+            block zero_eliminator::ZeroEliminator;
+            block topk_engine::TopkEngine;
         }
     };
 }

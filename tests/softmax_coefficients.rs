@@ -19,11 +19,10 @@ fn exp2_minus(x: f64) -> f64 {
 fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
     let n = rows.len();
     for i in 0..n {
-        for r in (0..n).filter(|&r| r != i) {
-            let factor = rows[r][i] / rows[i][i];
-            for c in i..=n {
-                rows[r][c] -= factor * rows[i][c];
-            }
+        let pivot = rows[i].clone();
+        for (_, row) in rows.iter_mut().enumerate().filter(|&(r, _)| r != i) {
+            let factor = row[i] / pivot[i];
+            row.iter_mut().zip(&pivot).for_each(|(a, p)| *a -= factor * p);
         }
     }
     (0..n).map(|i| rows[i][n] / rows[i][i]).collect()

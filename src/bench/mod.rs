@@ -1,1 +1,569 @@
 //! The benches: one file a hardware block, each pairing the block's RTL with its golden model.
+//!
+//! A block's [`Bench`] says which parameter points to test and makes, from a seed, a [`Case`]: the beats to feed and the
+//! beats to expect. Everything else is here: building, pacing, comparing, reporting with the command that replays a
+//! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
+//! noticed).
+
+mod primitives;
+pub mod rows;
+pub mod soak;
+mod testbench;
+
+pub use testbench::testbenches;
+
+use crate::config::{Config, Params};
+use crate::rtl::{self, Direction, Interface, Module};
+use crate::sim::{Beats, Builder, Case, Design, End, Library, Outcome, Pacing, Simulation};
+use anyhow::{Context as _, anyhow, ensure};
+use rand::SeedableRng;
+use serde::Serialize;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The generator of all random stimulus: the same numbers on every platform.
+pub type Random = rand_pcg::Pcg64Mcg;
+
+/// How a block is tested.
+pub trait Bench: Sync {
+    /// The module under test.
+    fn block(&self) -> &'static str;
+
+    /// The configurations and Verilog parameters to test at; the first is the one to measure at.
+    ///
+    /// # Errors
+    /// When a configuration is not legal.
+    fn points(&self) -> anyhow::Result<Vec<Point>>;
+
+    /// Stimulus and expectation of `rows` rows, [`Case::end_row`] called after each. What a row is, the block decides.
+    /// The same arguments give the same case, and row `i` does not depend on how many follow.
+    ///
+    /// # Errors
+    /// When the golden model refuses its own input.
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case>;
+
+    /// Faults that the bench must notice.
+    fn mutants(&self) -> Vec<Mutant> {
+        Vec::new()
+    }
+
+    /// Rows of one run, from reset to end.
+    fn rows_per_run(&self) -> usize {
+        64
+    }
+}
+
+/// One configuration with Verilog parameter overrides under which a block is tested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Point {
+    /// Name for `--point` and reports.
+    pub name: String,
+    /// Configuration that the Verilog is generated from.
+    pub config: Config,
+    /// Overrides of the module's Verilog parameters.
+    pub parameters: Vec<(&'static str, u64)>,
+}
+
+impl Point {
+    /// The default configuration and parameters.
+    pub fn new(name: impl Into<String>) -> Self {
+        Point {
+            name: name.into(),
+            config: Config::default(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// With parameters of the configuration changed.
+    ///
+    /// # Errors
+    /// When the result is not legal.
+    pub fn config(mut self, change: impl FnOnce(&mut Params)) -> anyhow::Result<Self> {
+        let mut params = Params::clone(&self.config);
+        change(&mut params);
+        self.config = Config::try_from(params)
+            .map_err(|e| anyhow!(e))
+            .with_context(|| format!("point `{}`", self.name))?;
+        Ok(self)
+    }
+
+    /// With a Verilog parameter overridden.
+    pub fn parameter(mut self, name: &'static str, value: u64) -> Self {
+        self.parameters.push((name, value));
+        self
+    }
+}
+
+/// A fault to inject into the emitted Verilog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mutant {
+    /// The file it changes.
+    pub module: &'static str,
+    /// Text that occurs exactly once in that file.
+    pub find: &'static str,
+    /// What to put there.
+    pub replace: &'static str,
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.v with `{}` for `{}`", self.module, self.replace, self.find)
+    }
+}
+
+macro_rules! declare_benches {
+    (@collect [$($found:tt)*]) => {
+        /// Every bench, primitives first.
+        pub static BENCHES: &[&dyn Bench] = &[&primitives::StreamReg, $($found)*];
+    };
+    (@collect [$($found:tt)*] block $name:ident :: $module:ident; $($rest:tt)*) => {
+        declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }
+    };
+    (@collect [$($found:tt)*] primitive $name:ident :: $module:ident; $($rest:tt)*) => {
+        declare_benches! { @collect [$($found)*] $($rest)* }
+    };
+    ($($list:tt)*) => {
+        declare_models! { $($list)* }
+        declare_benches! { @collect [] $($list)* }
+    };
+}
+
+blocks!(declare_benches);
+
+/// The bench of a block.
+///
+/// # Errors
+/// When there is none, with the names there are.
+pub fn bench(block: &str) -> anyhow::Result<&'static dyn Bench> {
+    BENCHES
+        .iter()
+        .copied()
+        .find(|b| b.block() == block)
+        .ok_or_else(|| {
+            let names: Vec<_> = BENCHES.iter().map(|b| b.block()).collect();
+            anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
+        })
+}
+
+/// The point called `name` of a bench, or all its points.
+///
+/// # Errors
+/// When there is no such point, with the names there are.
+pub fn points(bench: &dyn Bench, name: Option<&str>) -> anyhow::Result<Vec<Point>> {
+    let all = bench.points()?;
+    let Some(name) = name else { return Ok(all) };
+    match all.iter().find(|p| p.name == name) {
+        Some(point) => Ok(vec![point.clone()]),
+        None => {
+            let names: Vec<_> = all.iter().map(|p| p.name.as_str()).collect();
+            Err(anyhow!(
+                "block `{}` has no point `{name}`; there are: {}",
+                bench.block(),
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// The Verilog of a block at a point, with everything it instantiates and a fault if one is given.
+///
+/// # Errors
+/// When the block is not registered, its Verilog cannot be emitted, or the fault's text does not occur exactly once.
+pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
+    let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
+    let needed = closure(module)?;
+    let mut sources = Vec::new();
+    for source in rtl::sources(&point.config)?
+        .into_iter()
+        .filter(|s| needed.contains(&s.module))
+    {
+        let mut text = source.text;
+        if let Some(mutant) = mutant.filter(|m| m.module == source.module) {
+            let times = text.matches(mutant.find).count();
+            ensure!(
+                times == 1,
+                "{mutant}: the text occurs {times} times at point `{}`, not once",
+                point.name
+            );
+            text = text.replacen(mutant.find, mutant.replace, 1);
+        }
+        sources.push((format!("{}.v", source.module), text));
+    }
+    if let Some(mutant) = mutant {
+        ensure!(
+            needed.contains(&mutant.module),
+            "{mutant}: `{block}` does not use that module"
+        );
+    }
+    Ok(Design {
+        top: block.to_owned(),
+        sources,
+        interface: module.interface(&point.config, &point.parameters),
+        reset: point.config.reset,
+        parameters: point
+            .parameters
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value))
+            .collect(),
+        trace: false,
+    })
+}
+
+/// Names of a module and of all it instantiates.
+fn closure(module: &'static dyn Module) -> anyhow::Result<Vec<&'static str>> {
+    let mut names = vec![module.name()];
+    let mut next = 0;
+    while let Some(&name) = names.get(next) {
+        let module = rtl::module(name).ok_or_else(|| anyhow!("no module `{name}`"))?;
+        for child in module.instantiates() {
+            if !names.contains(child) {
+                names.push(child);
+            }
+        }
+        next += 1;
+    }
+    Ok(names)
+}
+
+/// What went wrong in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Output stream, when it is about one.
+    pub stream: Option<String>,
+    /// Beat of that stream, from 0.
+    pub beat: Option<usize>,
+    /// Row of that beat, from 0.
+    pub row: Option<usize>,
+    /// Cycle after reset.
+    pub cycle: Option<u64>,
+    /// What, one line each.
+    pub details: Vec<String>,
+}
+
+impl Finding {
+    fn general(details: String) -> Self {
+        Finding {
+            stream: None,
+            beat: None,
+            row: None,
+            cycle: None,
+            details: vec![details],
+        }
+    }
+}
+
+/// A finding with all that is needed to see it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Block under test.
+    pub block: &'static str,
+    /// Point it was tested at.
+    pub point: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Rows of the run.
+    pub rows: usize,
+    /// What went wrong.
+    pub finding: Finding,
+}
+
+impl Failure {
+    /// The command that shows the failure again.
+    pub fn replay(&self) -> String {
+        let Failure {
+            block,
+            point,
+            seed,
+            rows,
+            ..
+        } = self;
+        format!("spatten-gen soak {block} --point {point} --seed {seed} --rows {rows}")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure {
+            block,
+            point,
+            seed,
+            finding,
+            ..
+        } = self;
+        write!(f, "{block} at point `{point}`, seed {seed}")?;
+        if let Some(stream) = &finding.stream {
+            write!(f, ", stream `{stream}`")?;
+        }
+        for (name, value) in [
+            ("row", finding.row.map(|r| r as u64)),
+            ("beat", finding.beat.map(|b| b as u64)),
+            ("cycle", finding.cycle),
+        ] {
+            if let Some(value) = value {
+                write!(f, ", {name} {value}")?;
+            }
+        }
+        for line in &finding.details {
+            write!(f, "\n  {line}")?;
+        }
+        write!(f, "\n  replay: {}", self.replay())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Compares what came out with what was expected; the earliest difference counts, and a difference counts before the
+/// hang or stop that may follow from it.
+///
+/// # Errors
+/// The finding.
+pub fn check(case: &Case, outcome: &Outcome) -> Result<(), Finding> {
+    if let End::Protocol(what) = &outcome.end {
+        return Err(Finding::general(format!("stream rule broken: {what}")));
+    }
+    let difference = |expected: &Beats| -> Option<Finding> {
+        let name = &expected.layout().stream.name;
+        let got = outcome.output(name);
+        let (beat, details) = match expected.first_difference(&got.beats, 0) {
+            Some(beat) => (beat, expected.differences(&got.beats, beat)),
+            None if got.beats.len() > expected.len() => {
+                let extra = got.beats.len() - expected.len();
+                (
+                    expected.len(),
+                    vec![format!("{extra} more beats than the {} expected", expected.len())],
+                )
+            }
+            None => return None,
+        };
+        let row = case.row_of(name, beat);
+        Some(Finding {
+            stream: Some(name.clone()),
+            beat: Some(beat),
+            row,
+            cycle: Some(got.cycles[beat]),
+            details,
+        })
+    };
+    let outputs = case
+        .streams()
+        .iter()
+        .filter(|b| b.layout().stream.direction == Direction::Out);
+    let first = outputs.filter_map(difference).min_by_key(|finding| finding.cycle);
+    match (first, &outcome.end) {
+        (Some(mut finding), end) => {
+            match end {
+                End::Hung(what) => finding.details.push(format!("and then hung: {what}")),
+                End::Stopped(what) => finding.details.push(format!("and then stopped: {what}")),
+                _ => {}
+            }
+            Err(finding)
+        }
+        (None, End::Hung(what)) => Err(Finding::general(format!("hung: {what}"))),
+        (None, End::Stopped(what)) => Err(Finding::general(format!("stopped: {what}"))),
+        (None, _) => Ok(()),
+    }
+}
+
+/// A block built at a point, ready for runs.
+pub struct Rig {
+    bench: &'static dyn Bench,
+    point: Point,
+    interface: Interface,
+    library: Arc<Library>,
+}
+
+/// What passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Runs from reset to end.
+    pub runs: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// Cycles simulated, with resets.
+    pub cycles: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.runs += other.runs;
+        self.rows += other.rows;
+        self.cycles += other.cycles;
+    }
+}
+
+impl Rig {
+    /// Builds a block at a point, with a fault if one is given.
+    ///
+    /// # Errors
+    /// As [`design`] and [`Builder::build`].
+    pub fn new(
+        builder: &Builder,
+        bench: &'static dyn Bench,
+        point: &Point,
+        mutant: Option<&Mutant>,
+    ) -> anyhow::Result<Self> {
+        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+    }
+
+    /// Builds a block so that it can write waveforms.
+    ///
+    /// # Errors
+    /// As [`design`] and [`Builder::build`].
+    pub fn traced(builder: &Builder, bench: &'static dyn Bench, point: &Point) -> anyhow::Result<Self> {
+        Self::of(
+            builder,
+            bench,
+            point,
+            Design {
+                trace: true,
+                ..design(bench.block(), point, None)?
+            },
+        )
+    }
+
+    fn of(
+        builder: &Builder,
+        bench: &'static dyn Bench,
+        point: &Point,
+        design: Design,
+    ) -> anyhow::Result<Self> {
+        let interface = design.interface.clone();
+        Ok(Rig {
+            bench,
+            point: point.clone(),
+            interface,
+            library: builder.build(design)?,
+        })
+    }
+
+    /// The block's interface at this point.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// The case of a seed.
+    ///
+    /// # Errors
+    /// As [`Bench::case`].
+    pub fn case(&self, seed: u64, rows: usize) -> anyhow::Result<Case> {
+        self.bench.case(
+            &self.point,
+            &self.interface,
+            rows,
+            &mut Random::seed_from_u64(seed),
+        )
+    }
+
+    /// The pacing of a seed.
+    pub fn pacing(&self, seed: u64) -> Pacing {
+        let count = |d| self.interface.streams.iter().filter(|s| s.direction == d).count();
+        Pacing::from_seed(seed, count(Direction::In), count(Direction::Out))
+    }
+
+    /// Runs a case on a fresh instance whose power-up contents follow from the pacing's seed.
+    ///
+    /// # Errors
+    /// As [`Simulation::new`].
+    pub fn run(&self, case: &Case, pacing: &Pacing) -> anyhow::Result<Outcome> {
+        Ok(Simulation::new(&self.library, pacing.seed)?.run(case, pacing))
+    }
+
+    /// The run of a seed with a waveform (VCD) of it. The block must have been built by [`Rig::traced`].
+    ///
+    /// # Errors
+    /// When the run could not be made or the file cannot be written.
+    pub fn run_traced(&self, seed: u64, rows: usize, file: &Path) -> anyhow::Result<Outcome> {
+        let case = self.case(seed, rows)?;
+        let mut simulation = Simulation::new(&self.library, seed)?;
+        simulation.trace(file)?;
+        Ok(simulation.run(&case, &self.pacing(seed)))
+    }
+
+    /// The whole of a seed: case, pacing, run, comparison. The inner error is a finding.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub fn soak(&self, seed: u64, rows: usize) -> anyhow::Result<Result<Tally, Failure>> {
+        let case = self.case(seed, rows)?;
+        let outcome = self.run(&case, &self.pacing(seed))?;
+        let failure = |finding| Failure {
+            block: self.bench.block(),
+            point: self.point.name.clone(),
+            seed,
+            rows,
+            finding,
+        };
+        let tally = Tally {
+            runs: 1,
+            rows: case.rows() as u64,
+            cycles: outcome.total_cycles,
+        };
+        Ok(check(&case, &outcome).map(|()| tally).map_err(failure))
+    }
+
+    /// Whether a corrupted expectation is noticed where it was corrupted: runs a seed once and, for each of `times`
+    /// picks, flips one bit that matters in one expected beat.
+    ///
+    /// # Errors
+    /// When a corruption goes unnoticed, or the run fails without one.
+    pub fn show_that_checks_fire(&self, seed: u64, rows: usize, times: u64) -> anyhow::Result<()> {
+        let case = self.case(seed, rows)?;
+        let outcome = self.run(&case, &self.pacing(seed))?;
+        check(&case, &outcome)
+            .map_err(|f| anyhow!("fails before anything is corrupted: {}", f.details.join("; ")))?;
+        let outputs: Vec<String> = self
+            .interface
+            .streams
+            .iter()
+            .filter(|s| s.direction == Direction::Out && !case.stream(&s.name).is_empty())
+            .map(|s| s.name.clone())
+            .collect();
+        ensure!(!outputs.is_empty(), "no output beat is expected");
+        for pick in 0..times {
+            let mut bad = case.clone();
+            let stream = &outputs[pick as usize % outputs.len()];
+            let corrupted = bad
+                .stream_mut(stream)
+                .corrupt(pick.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let (beat, field) = corrupted.with_context(|| format!("nothing of `{stream}` is compared"))?;
+            match check(&bad, &outcome) {
+                Err(f) if f.stream.as_ref() == Some(stream) && f.beat == Some(beat) => {}
+                other => {
+                    return Err(anyhow!(
+                        "`{stream}_{field}` of beat {beat} corrupted, but the check says {other:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the bench notices a fault: tries the bench's points in order, `runs` seeds each. The failure that showed it,
+/// or none when the fault survives.
+///
+/// # Errors
+/// When the faulty Verilog cannot be built, or the fault's text occurs at no point.
+pub fn kill(
+    builder: &Builder,
+    bench: &'static dyn Bench,
+    mutant: &Mutant,
+    runs: u64,
+) -> anyhow::Result<Option<Failure>> {
+    for point in bench.points()? {
+        let rig = Rig::new(builder, bench, &point, Some(mutant))?;
+        for seed in 0..runs {
+            if let Err(failure) = rig.soak(seed, bench.rows_per_run())? {
+                return Ok(Some(failure));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -10,12 +10,13 @@ use crate::golden::model::{Bits, Kind, Model, Run, Schedule, Visit};
 use crate::golden::random;
 use crate::golden::rows::{ProbRow, ProbRows};
 use anyhow::{Context, ensure};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::BufWriter;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Key modes that a schedule can choose.
@@ -38,14 +39,17 @@ enum ValueModeFlag {
 ///
 /// Without schedule flags the schedule is the paper's: tokens to 1/4 and heads to 10/11 at the last layer, a third of each
 /// row's values, 6 + 4 bits, LSBs below 0.1 (decoders) or always (encoders).
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   spatten-gen model minilm.safetensors
   spatten-gen model smollm2.safetensors --keep-tokens 1/2 --keep-last 16 --json
   spatten-gen model smollm2.safetensors --dense
   spatten-gen model --random 7 --dump case.json
   spatten-gen model --check case.json")]
-pub struct ModelArgs {
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigArgs,
+
     /// Tensors of a model: a safetensors file with `layer.N.{q,k,v}`
     #[arg(required_unless_present_any = ["random", "check"], conflicts_with_all = ["random", "check"])]
     file: Option<PathBuf>,
@@ -182,7 +186,7 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
     Ok(number(min)?..=number(max)?)
 }
 
-impl ModelArgs {
+impl Args {
     fn schedule(&self, kind: Kind, config: &Config) -> Schedule {
         let base = if self.dense {
             Schedule::dense(config.width)
@@ -221,7 +225,12 @@ impl ModelArgs {
 ///
 /// # Errors
 /// A file that cannot be read, written or used; a schedule that the hardware does not do; a case whose answers differ.
-pub fn run(args: &ModelArgs, config: &Config) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    execute(args, &args.config.load()?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn execute(args: &Args, config: &Config) -> anyhow::Result<()> {
     if let Some(path) = &args.check {
         let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let case: Case = serde_json::from_reader(std::io::BufReader::new(file))
@@ -258,7 +267,7 @@ pub fn run(args: &ModelArgs, config: &Config) -> anyhow::Result<()> {
 }
 
 /// Prints for people or machines.
-fn say(args: &ModelArgs, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+fn say(args: &Args, json: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
     let text = if args.json {
         serde_json::to_string_pretty(json)?
     } else {
@@ -291,7 +300,7 @@ fn write_case(case: &Case, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_model(args: &ModelArgs, config: &Config, path: &Path) -> anyhow::Result<()> {
+fn run_model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<()> {
     let start = Instant::now();
     let part = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
     let model = Model::load(path)?;

@@ -151,7 +151,8 @@ impl Softmax {
         Self { prob_width, exp2 }
     }
 
-    /// The same softmax with other constants of the exponential: to fit them, and to show that checks fire.
+    /// The same softmax with other constants of the exponential: to fit them, and to show that checks fire. They have
+    /// to fit the widths of `docs/softmax.md` (`2^t + 1` falling samples); the bounds hold only where they are proved.
     pub fn with_exp2(prob_width: u32, exp2: Exp2) -> Self {
         Self { prob_width, exp2 }
     }

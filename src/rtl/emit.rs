@@ -33,13 +33,17 @@ struct ResetStyle {
 
 impl From<Reset> for ResetStyle {
     fn from(reset: Reset) -> Self {
-        let (port, edge, active) = match reset {
-            Reset::SyncHigh => ("rst", "", "rst"),
-            Reset::SyncLow => ("rst_n", "", "!rst_n"),
-            Reset::AsyncHigh => ("rst", " or posedge rst", "rst"),
-            Reset::AsyncLow => ("rst_n", " or negedge rst_n", "!rst_n"),
+        let (edge, active) = match reset {
+            Reset::SyncHigh => ("", "rst"),
+            Reset::SyncLow => ("", "!rst_n"),
+            Reset::AsyncHigh => (" or posedge rst", "rst"),
+            Reset::AsyncLow => (" or negedge rst_n", "!rst_n"),
         };
-        ResetStyle { port, edge, active }
+        ResetStyle {
+            port: reset.port(),
+            edge,
+            active,
+        }
     }
 }
 
@@ -55,6 +59,17 @@ pub fn sources(config: &Config) -> anyhow::Result<Vec<Source>> {
         sources.push(Source { module, text });
     }
     Ok(sources)
+}
+
+/// Every registered module, each after those it instantiates.
+///
+/// # Errors
+/// As [`sources`].
+pub fn in_order() -> anyhow::Result<Vec<&'static dyn Module>> {
+    Ok(in_dependency_order(MODULES)?
+        .into_iter()
+        .map(|entry| entry.module)
+        .collect())
 }
 
 /// The modules so ordered that each comes after those it instantiates, otherwise as listed.

@@ -67,6 +67,17 @@ impl Expr {
         ))
     }
 
+    /// Lane `lane` of a vector whose lanes are as wide as the Verilog parameter `width`:
+    /// `self[lane * width +: width]`.
+    pub fn part(self, lane: u32, width: &str) -> Expr {
+        // The tree takes widths as numbers only; `tidy` puts the parameter's name back.
+        Expr(VerilogExpression::Slice(
+            Box::new(self.0),
+            PARAMETER_WIDTH,
+            Box::new(signal(format!("{lane} * {width}")).0),
+        ))
+    }
+
     /// `self && other`.
     pub fn and(self, other: Expr) -> Expr {
         self.binary(VerilogOp::LogicalAnd, other)
@@ -80,6 +91,16 @@ impl Expr {
     /// `self == other`.
     pub fn equals(self, other: Expr) -> Expr {
         self.binary(VerilogOp::Eq, other)
+    }
+
+    /// `self > other`.
+    pub fn greater(self, other: Expr) -> Expr {
+        self.binary(VerilogOp::Gt, other)
+    }
+
+    /// `self >= other`.
+    pub fn at_least(self, other: Expr) -> Expr {
+        self.binary(VerilogOp::Ge, other)
     }
 
     /// `self < other`.
@@ -194,6 +215,25 @@ impl Block {
     }
 }
 
+/// Stands in the tree for a width that is a Verilog parameter; no vector is that wide.
+const PARAMETER_WIDTH: usize = usize::MAX;
+
+/// `[3 * KEY_W +: <stand-in>]` with the parameter's name, the last word of the offset, for each stand-in.
+fn name_parameter_widths(line: &str) -> String {
+    let stand_in = format!("+: {PARAMETER_WIDTH}]");
+    let mut pieces = line.split(stand_in.as_str());
+    let mut named = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let name = named
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default()
+            .to_owned();
+        named.push_str(&format!("+: {name}]{piece}"));
+    }
+    named
+}
+
 /// Brings the printer's text into the style of the templates: two spaces, `end else`, `a[3 +: 12]`.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
@@ -206,7 +246,8 @@ fn tidy(text: &str) -> String {
             tidy.extend(std::iter::repeat_n(' ', (line.len() - code.len()) / 2));
         }
         // Offsets and widths are plain numbers or names, so no parenthesis inside them is touched.
-        tidy.push_str(&code.replace("[(", "[").replace(")+:(", " +: ").replace(")]", "]"));
+        let code = code.replace("[(", "[").replace(")+:(", " +: ").replace(")]", "]");
+        tidy.push_str(&name_parameter_widths(&code));
         tidy.push('\n');
     }
     tidy
@@ -266,7 +307,16 @@ pub fn sum_width(lanes: u32, width: u32) -> u32 {
 /// Sklansky's network: `ceil(log2 lanes)` adders deep. Every lane of `output` has [`sum_width`] bits; it must be declared
 /// as a `reg` of [`Lanes::bits`].
 pub fn prefix_sum(block: &mut Block, input: &Lanes, output: impl Into<String>) -> Lanes {
-    let sums = spread(block, input, output.into());
+    prefix_sum_modulo(block, input, output, sum_width(input.lanes, input.width))
+}
+
+/// As [`prefix_sum`], modulo `2^width`: every lane of `output` has `width` bits, at least those of a lane of `input`.
+pub fn prefix_sum_modulo(block: &mut Block, input: &Lanes, output: impl Into<String>, width: u32) -> Lanes {
+    let sums = Lanes::new(output, input.lanes, width);
+    block.assign(signal(&sums.name), constant(sums.bits(), 0));
+    for lane in 0..input.lanes {
+        block.assign(sums.low(lane, input.width), input.lane(lane));
+    }
     for level in 0..levels(input.lanes) {
         let span = 1 << level;
         let width = sums.width.min(input.width + level + 1);
@@ -282,11 +332,31 @@ pub fn prefix_sum(block: &mut Block, input: &Lanes, output: impl Into<String>) -
     sums
 }
 
+/// A balanced tree of adders over the lanes of `input`, `ceil(log2 lanes)` deep: level `i` of the returned vectors is
+/// called `<name>_<i>`, has half the lanes of the one before, each one bit wider, and must be declared as a `reg` of
+/// [`Lanes::bits`]. The last level has one lane, the sum. No level where `input` has one lane: it is the sum.
+pub fn sum_tree(block: &mut Block, input: &Lanes, name: &str) -> Vec<Lanes> {
+    let mut tree: Vec<Lanes> = Vec::new();
+    for level in 0..levels(input.lanes) {
+        let from = tree.last().unwrap_or(input).clone();
+        let to = Lanes::new(format!("{name}_{level}"), from.lanes.div_ceil(2), from.width + 1);
+        for lane in 0..from.lanes / 2 {
+            block.assign(to.lane(lane), from.lane(2 * lane) + from.lane(2 * lane + 1));
+        }
+        if from.lanes % 2 == 1 {
+            let lane = to.lanes - 1;
+            let top = signal(&to.name).index(to.bits() - 1);
+            block.assign(to.low(lane, from.width), from.lane(from.lanes - 1));
+            block.assign(top, constant(1, 0));
+        }
+        tree.push(to);
+    }
+    tree
+}
+
 /// What [`reduce`] combines two lanes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
-    /// Sum of unsigned lanes; the result has [`sum_width`] bits.
-    Sum,
     /// Largest of unsigned lanes.
     Max,
     /// Smallest of unsigned lanes.
@@ -296,52 +366,24 @@ pub enum Reduction {
 /// A balanced tree over the lanes of `input`, `ceil(log2 lanes)` operators deep. The result is lane 0 of the returned
 /// scratch vector `tree`, which must be declared as a `reg` of [`Lanes::bits`].
 pub fn reduce(block: &mut Block, reduction: Reduction, input: &Lanes, tree: impl Into<String>) -> Lanes {
-    let tree = match reduction {
-        Reduction::Sum => spread(block, input, tree.into()),
-        Reduction::Max | Reduction::Min => {
-            let tree = Lanes::new(tree, input.lanes, input.width);
-            block.assign(signal(&tree.name), signal(&input.name));
-            tree
-        }
-    };
+    let tree = Lanes::new(tree, input.lanes, input.width);
+    block.assign(signal(&tree.name), signal(&input.name));
     for level in 0..levels(input.lanes) {
         let span = 1 << level;
-        let width = tree.width.min(input.width + level + 1);
         for lane in (0..input.lanes - span).step_by(2 * span as usize) {
             let other = lane + span;
-            match reduction {
-                Reduction::Sum => {
-                    block.assign(
-                        tree.low(lane, width),
-                        tree.low(lane, width) + tree.low(other, width),
-                    );
-                }
-                Reduction::Max | Reduction::Min => {
-                    let (smaller, larger) = if reduction == Reduction::Max {
-                        (lane, other)
-                    } else {
-                        (other, lane)
-                    };
-                    block.if_else(
-                        tree.lane(smaller).less(tree.lane(larger)),
-                        |then| then.assign(tree.lane(lane), tree.lane(other)),
-                        |_| (),
-                    );
-                }
-            }
+            let (smaller, larger) = match reduction {
+                Reduction::Max => (lane, other),
+                Reduction::Min => (other, lane),
+            };
+            block.if_else(
+                tree.lane(smaller).less(tree.lane(larger)),
+                |then| then.assign(tree.lane(lane), tree.lane(other)),
+                |_| (),
+            );
         }
     }
     tree
-}
-
-/// Copies the lanes of `input` into the wider lanes of the vector `output`, which have room for sums.
-fn spread(block: &mut Block, input: &Lanes, output: String) -> Lanes {
-    let wide = Lanes::new(output, input.lanes, sum_width(input.lanes, input.width));
-    block.assign(signal(&wide.name), constant(wide.bits(), 0));
-    for lane in 0..input.lanes {
-        block.assign(wide.low(lane, input.width), input.lane(lane));
-    }
-    wide
 }
 
 /// Levels of a balanced binary network over `lanes` lanes.
@@ -431,7 +473,11 @@ mod tests {
         let output = build(&mut block, &Lanes::new("in", values.len() as u32, width));
         let mut machine = Machine(HashMap::new());
         machine.lanes("in", width, values);
-        machine.0.insert("out".into(), vec![true; output.bits() as usize]); // what was there must not matter
+        // What was there must not matter.
+        machine.0.insert("out".into(), vec![true; output.bits() as usize]);
+        machine
+            .0
+            .extend((0..6).map(|level| (format!("out_{level}"), vec![true; 512])));
         machine.run(&block.0);
         (0..output.lanes)
             .map(|lane| machine.lane(&output, lane))
@@ -452,11 +498,12 @@ mod tests {
         }
 
         #[test]
-        fn trees_reduce_to_sum_largest_and_smallest((width, values) in rows()) {
+        fn trees_reduce_to_the_sum_the_largest_and_the_smallest((width, values) in rows()) {
             let tree = |reduction| {
                 evaluate(width, &values, |block, input| reduce(block, reduction, input, "out"))[0]
             };
-            prop_assert_eq!(tree(Reduction::Sum), values.iter().sum::<u64>());
+            let sum = evaluate(width, &values, |block, input| sum_tree(block, input, "out").pop().unwrap_or(input.clone()));
+            prop_assert_eq!(sum, [values.iter().sum::<u64>()]);
             prop_assert_eq!(tree(Reduction::Max), *values.iter().max().unwrap());
             prop_assert_eq!(tree(Reduction::Min), *values.iter().min().unwrap());
         }

@@ -7,7 +7,8 @@
 mod emit;
 pub mod logic;
 
-pub use emit::{Source, sources};
+pub(crate) use emit::render_template;
+pub use emit::{Source, in_order, sources};
 
 use crate::config::Config;
 use serde::Serialize;
@@ -51,6 +52,16 @@ pub fn override_or(overrides: &[(&str, u64)], name: &str, default: u64) -> u64 {
         .iter()
         .find(|(key, _)| *key == name)
         .map_or(default, |&(_, value)| value)
+}
+
+/// Bits of a lane number, at least 1.
+pub(crate) fn lane_bits(lanes: u32) -> u32 {
+    lanes.next_power_of_two().ilog2().max(1)
+}
+
+/// Bits that count `0 ..= most`.
+pub(crate) fn count_bits(most: u32) -> u32 {
+    u32::BITS - most.leading_zeros()
 }
 
 /// Direction of a port or stream, seen from the module.
@@ -200,6 +211,10 @@ pub trait Module: Sync {
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface;
     /// Values and parameter-shaped logic for the template `<name>.v`.
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context>;
+    /// Whether the module has the reset port; all but bare memories do. Every module has `clk`.
+    fn has_reset(&self) -> bool {
+        true
+    }
     /// Exact latencies, as the header states them; none where they depend on the data.
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
         Vec::new()

@@ -1,0 +1,337 @@
+//! Verilog in, shared library out, each built once.
+
+use super::toolchain::{Verilator, cxx};
+use super::{Error, shim};
+use crate::config::Reset;
+use crate::rtl::Interface;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+const DRIVER: &str = include_str!("../../sim/stream_driver.h");
+const ENTRY: &str = include_str!("../../sim/shim.cpp");
+
+/// Flags that the generated model, the driver and Verilator's run-time library are compiled with. Symbols stay
+/// private to each library, so that many can be loaded into one process.
+const CXX_FLAGS: &[&str] = &[
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fno-gnu-unique",
+    "-DVL_PRINTF=spatten_printf",
+    "-DVL_USER_FATAL",
+    "-include",
+    "spatten_printf.h",
+    "-w",
+];
+const PRINTF_HEADER: &str = "int spatten_printf(const char* format, ...);\n";
+
+/// One module to simulate: its Verilog and what connects to it.
+#[derive(Clone, Debug)]
+pub struct Design {
+    /// Top module.
+    pub top: String,
+    /// `(file name, text)` of every Verilog file that the top needs.
+    pub sources: Vec<(String, String)>,
+    /// Ports of the top for these `parameters`.
+    pub interface: Interface,
+    /// Reset style of the sources.
+    pub reset: Reset,
+    /// Verilog parameter overrides of the top.
+    pub parameters: Vec<(String, u64)>,
+    /// Whether the model can write a VCD; slower.
+    pub trace: bool,
+}
+
+/// A compiled design, loaded.
+pub struct Library {
+    pub(super) design: Design,
+    pub(super) functions: super::ffi::Functions,
+}
+
+/// Builds designs and keeps the results by content: the same Verilog, parameters, Verilator and flags are compiled
+/// once, ever. Any number of threads and processes may share a cache.
+#[derive(Debug)]
+pub struct Builder {
+    verilator: Verilator,
+    cache: PathBuf,
+    running: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
+
+impl Builder {
+    /// A builder that uses [`Verilator::find`] and the cache directory `$SPATTEN_CACHE`, else `spatten-gen` in
+    /// `$XDG_CACHE_HOME` or `~/.cache`.
+    ///
+    /// # Errors
+    /// When there is no usable Verilator.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self::with(Verilator::find()?, default_cache()))
+    }
+
+    /// A builder with a given Verilator and cache directory.
+    pub fn with(verilator: Verilator, cache: PathBuf) -> Self {
+        Builder {
+            verilator,
+            cache,
+            running: Mutex::default(),
+        }
+    }
+
+    /// The Verilator in use.
+    pub fn verilator(&self) -> &Verilator {
+        &self.verilator
+    }
+
+    /// Compiles (unless the cache has it) and loads a design.
+    ///
+    /// # Errors
+    /// [`Error::Verilate`] or [`Error::Compile`] with what the tool printed; [`Error::Io`]; [`Error::Load`].
+    pub fn build(&self, design: Design) -> Result<Arc<Library>, Error> {
+        for stream in &design.interface.streams {
+            if stream.fields.is_empty() {
+                return Err(Error::Unsupported(format!(
+                    "stream `{}` has no payload fields",
+                    stream.name
+                )));
+            }
+        }
+        let header = shim::header(&design.interface, design.reset);
+        let key = self.key(&design, &header);
+        let library = self.cache.join(format!("{}-{key}.so", design.top));
+        {
+            // One thread of this process builds, the others wait. Two processes may both build: the file is moved
+            // into place whole, and either's is right.
+            let lock = self
+                .running
+                .lock()
+                .unwrap_or_else(|e| e.into_inner())
+                .entry(key)
+                .or_default()
+                .clone();
+            let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
+            if !library.is_file() {
+                self.compile(&design, &header, &library)?;
+            }
+        }
+        let functions = super::ffi::Functions::load(&library)?;
+        Ok(Arc::new(Library { design, functions }))
+    }
+
+    fn key(&self, design: &Design, header: &str) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |part: &str| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        for part in [DRIVER, ENTRY, header, &self.verilator.version, &design.top] {
+            add(part);
+        }
+        add(&self.verilator.include.to_string_lossy());
+        add(&cxx().to_string_lossy());
+        add(&CXX_FLAGS.join(" "));
+        add(if design.trace { "trace" } else { "" });
+        for (name, text) in &design.sources {
+            add(name);
+            add(text);
+        }
+        for (name, value) in &design.parameters {
+            add(&format!("{name}={value}"));
+        }
+        hash.finalize()
+            .iter()
+            .take(12)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    fn compile(&self, design: &Design, header: &str, library: &Path) -> Result<(), Error> {
+        std::fs::create_dir_all(&self.cache).map_err(|e| Error::io(&self.cache, e))?;
+        let runtime = self.runtime(design.trace)?;
+        let work = tempfile::Builder::new()
+            .prefix("build-")
+            .tempdir_in(&self.cache)
+            .map_err(|e| Error::io(&self.cache, e))?;
+        let dir = work.path();
+        let write = |name: &str, text: &str| -> Result<(), Error> {
+            std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
+        };
+        let mut command = Command::new(&self.verilator.program);
+        command.current_dir(dir).args([
+            "--cc",
+            "-O3",
+            "--assert",
+            "--x-assign",
+            "unique",
+            "--x-initial",
+            "unique",
+        ]);
+        command.args([
+            "-Wno-lint",
+            "-Wno-style",
+            "-Wno-fatal",
+            "--prefix",
+            "Vdut",
+            "--Mdir",
+            ".",
+            "--top-module",
+        ]);
+        command.arg(&design.top);
+        if design.trace {
+            command.arg("--trace");
+        }
+        for (name, value) in &design.parameters {
+            command.arg(format!("-G{name}={value}"));
+        }
+        for (name, text) in &design.sources {
+            write(name, text)?;
+            command.arg(name);
+        }
+        run(&mut command).map_err(|log| Error::Verilate {
+            top: design.top.clone(),
+            log,
+        })?;
+        write("dut.h", header)?;
+        write("stream_driver.h", DRIVER)?;
+        write("spatten_printf.h", PRINTF_HEADER)?;
+        // One translation unit: the headers are the larger part of a small model.
+        let mut models: Vec<String> = std::fs::read_dir(dir)
+            .map_err(|e| Error::io(dir, e))?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".cpp"))
+            .collect();
+        models.sort();
+        let unity: String = models
+            .iter()
+            .map(|name| format!("#include \"{name}\"\n"))
+            .collect();
+        write("shim.cpp", &(unity + ENTRY))?;
+        let mut command = self.compiler(dir, design.trace);
+        command
+            .args(["-shared", "-Wl,-Bsymbolic", "-o", "out.so", "shim.cpp"])
+            .arg(&runtime)
+            .arg("-pthread");
+        run(&mut command).map_err(|log| Error::Compile {
+            top: design.top.clone(),
+            log,
+        })?;
+        std::fs::rename(dir.join("out.so"), library).map_err(|e| Error::io(library, e))
+    }
+
+    /// Verilator's run-time library as one object, compiled once a Verilator.
+    fn runtime(&self, trace: bool) -> Result<PathBuf, Error> {
+        let mut hash = Sha256::new();
+        hash.update(self.verilator.version.as_bytes());
+        hash.update(self.verilator.include.to_string_lossy().as_bytes());
+        hash.update(cxx().to_string_lossy().as_bytes());
+        hash.update(CXX_FLAGS.join(" "));
+        hash.update([u8::from(trace)]);
+        let name: String = hash
+            .finalize()
+            .iter()
+            .take(12)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let object = self.cache.join(format!("verilated-{name}.o"));
+        let lock = self
+            .running
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .entry(name)
+            .or_default()
+            .clone();
+        let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
+        if object.is_file() {
+            return Ok(object);
+        }
+        let work = tempfile::Builder::new()
+            .prefix("runtime-")
+            .tempdir_in(&self.cache)
+            .map_err(|e| Error::io(&self.cache, e))?;
+        let dir = work.path();
+        let write = |name: &str, text: &str| -> Result<(), Error> {
+            std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
+        };
+        write("spatten_printf.h", PRINTF_HEADER)?;
+        let mut parts = vec!["verilated", "verilated_threads"];
+        if trace {
+            parts.push("verilated_vcd_c");
+        }
+        let mut command = self.compiler(dir, trace);
+        command.arg("-c");
+        for part in &parts {
+            command.arg(self.verilator.include.join(format!("{part}.cpp")));
+        }
+        run(&mut command).map_err(|log| Error::Compile {
+            top: "verilated".into(),
+            log,
+        })?;
+        let mut link = Command::new(cxx());
+        link.current_dir(dir).args(["-r", "-nostdlib", "-o", "out.o"]);
+        link.args(parts.iter().map(|part| format!("{part}.o")));
+        run(&mut link).map_err(|log| Error::Compile {
+            top: "verilated".into(),
+            log,
+        })?;
+        std::fs::rename(dir.join("out.o"), &object).map_err(|e| Error::io(&object, e))?;
+        Ok(object)
+    }
+
+    fn compiler(&self, dir: &Path, trace: bool) -> Command {
+        let mut command = Command::new(cxx());
+        let include = &self.verilator.include;
+        command
+            .current_dir(dir)
+            .args(CXX_FLAGS)
+            .arg("-I.")
+            .arg("-I")
+            .arg(include)
+            .arg("-I")
+            .arg(include.join("vltstd"));
+        command.args([
+            if trace { "-DVM_TRACE=1" } else { "-DVM_TRACE=0" },
+            if trace {
+                "-DVM_TRACE_VCD=1"
+            } else {
+                "-DVM_TRACE_VCD=0"
+            },
+            "-DVM_TRACE_FST=0",
+            "-DVM_TRACE_SAIF=0",
+            "-DVM_COVERAGE=0",
+            "-DVM_SC=0",
+            "-DVL_TIME_CONTEXT",
+        ]);
+        command
+    }
+}
+
+/// Runs a tool to its end; what it printed when it fails.
+fn run(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let text = [output.stdout, output.stderr].concat();
+            Err(format!(
+                "{}\n{}",
+                shown,
+                String::from_utf8_lossy(&text).trim_end()
+            ))
+        }
+        Err(error) => Err(format!("{shown}\n{error}")),
+    }
+}
+
+fn default_cache() -> PathBuf {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    set("SPATTEN_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|d| d.join("spatten-gen")))
+        .or_else(|| set("HOME").map(|d| d.join(".cache/spatten-gen")))
+        .unwrap_or_else(|| std::env::temp_dir().join("spatten-gen"))
+}

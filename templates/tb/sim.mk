@@ -1,0 +1,59 @@
+# Simulates the testbenches; included by the Makefile.
+#
+#   make sim               every block under Verilator, each with SEEDS
+#   make sim-BLOCK         one block; SEED=n for one seed, WAVES=1 for a waveform in build/
+#   make sim-icarus        every block under Icarus Verilog; sim-icarus-BLOCK for one
+
+VVP   ?= vvp
+SEEDS ?= 0 1 2 3 4 5 6
+WAVES ?=
+override RUN_SEEDS := $(if $(SEED),$(SEED),$(SEEDS))
+
+TB := tb/tb_source.sv tb/tb_sink.sv tb/tb_pace.sv
+{% for bench in benches %}
+SOURCES_{{ bench.block }} := {{ bench.sources }}
+{% endfor %}
+BLOCKS := {{ blocks }}
+
+# Each Verilator builds in a directory of its own, as does a build with waveforms.
+VERILATOR_DIR := build/$(subst /,_,$(VERILATOR))$(if $(WAVES),-waves)
+ICARUS_DIR    := build/$(subst /,_,$(IVERILOG))
+
+# The flags are for g++ before version 13 and harmless later.
+VERILATOR_FLAGS := --binary --timing --assert -O3 --x-assign unique --x-initial unique -Wno-fatal \
+                   -CFLAGS "-std=c++20 -fcoroutines -O1" $(if $(WAVES),--trace)
+
+.PHONY: sim sim-icarus $(BLOCKS:%=sim-%) $(BLOCKS:%=sim-icarus-%)
+.PRECIOUS: build/%.log
+
+sim: $(BLOCKS:%=sim-%)
+	@echo "sim: $(words $(BLOCKS)) blocks pass under $(VERILATOR)"
+
+sim-icarus: $(BLOCKS:%=sim-icarus-%)
+	@echo "sim-icarus: $(words $(BLOCKS)) blocks pass under $(IVERILOG)"
+
+# run DIRECTORY, BLOCK, COMMAND: runs every seed; a run passes when it says so.
+run = mkdir -p $(1); for seed in $(RUN_SEEDS); do log=$(1)/$(2)-$$seed.log; \
+        $(3) +SEED=$$seed $(if $(WAVES),+WAVES=$(1)/$(2)-$$seed.vcd) >$$log 2>&1; \
+        if grep -q "^PASS $(2):" $$log; then grep "^PASS" $$log; \
+        else if grep -q "^FAIL" $$log; then grep -A 20 "^FAIL" $$log | grep -vE "^(\[|%Error|Abort|FATAL| +Time:)"; \
+          else cat $$log; fi; echo "$(2): seed $$seed fails; log: $$log" >&2; exit 1; fi; \
+      $(if $(WAVES),echo "  waveform: $(1)/$(2)-$$seed.vcd";) done
+
+define block_rules
+$(VERILATOR_DIR)/$(1)/V$(1)_tb: tb/$(1)_tb.sv $(TB) $(SOURCES_$(1))
+	@mkdir -p $(VERILATOR_DIR)/$(1)
+	@$(VERILATOR) $(VERILATOR_FLAGS) -Mdir $(VERILATOR_DIR)/$(1) --top-module $(1)_tb $$^ \
+	  >$(VERILATOR_DIR)/$(1).log 2>&1 || { cat $(VERILATOR_DIR)/$(1).log >&2; exit 1; }
+
+sim-$(1): $(VERILATOR_DIR)/$(1)/V$(1)_tb
+	@$$(call run,$(VERILATOR_DIR),$(1),$$< +verilator+rand+reset+2 +verilator+seed+$$$$((seed + 1)))
+
+$(ICARUS_DIR)/$(1).vvp: tb/$(1)_tb.sv $(TB) $(SOURCES_$(1))
+	@mkdir -p $(ICARUS_DIR)
+	@$(IVERILOG) -g2012 -Wall -Wno-timescale -o $$@ -s $(1)_tb $$^
+
+sim-icarus-$(1): $(ICARUS_DIR)/$(1).vvp
+	@$$(call run,$(ICARUS_DIR),$(1),$(VVP) -n $$<)
+endef
+$(foreach block,$(BLOCKS),$(eval $(call block_rules,$(block))))

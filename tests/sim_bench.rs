@@ -1,0 +1,44 @@
+//! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
+
+use spatten_gen::bench::{self, BENCHES, Rig};
+use spatten_gen::sim::Builder;
+
+#[test]
+fn every_block_matches_its_model_at_every_point() {
+    let builder = Builder::new().unwrap();
+    for bench in BENCHES {
+        for point in bench.points().unwrap() {
+            let rig = Rig::new(&builder, *bench, &point, None).unwrap();
+            for seed in 0..28 {
+                if let Err(failure) = rig.soak(seed, bench.rows_per_run()).unwrap() {
+                    panic!("{failure}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_comparison_fires() {
+    let builder = Builder::new().unwrap();
+    for bench in BENCHES {
+        let point = &bench.points().unwrap()[0];
+        let rig = Rig::new(&builder, *bench, point, None).unwrap();
+        rig.show_that_checks_fire(1, bench.rows_per_run(), 200).unwrap();
+    }
+}
+
+#[test]
+fn every_fault_is_noticed() {
+    let builder = Builder::new().unwrap();
+    let mut survivors = Vec::new();
+    for bench in BENCHES {
+        for mutant in bench.mutants() {
+            match bench::kill(&builder, *bench, &mutant, 28).unwrap() {
+                Some(failure) => println!("{mutant}:\n  {failure}"),
+                None => survivors.push(mutant.to_string()),
+            }
+        }
+    }
+    assert!(survivors.is_empty(), "not noticed: {survivors:#?}");
+}
