@@ -339,12 +339,15 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         ++edges_;
         if (dut_.context->gotFinish())
             throw std::runtime_error("the model stopped: " + (printed().empty() ? "$finish" : printed()));
+        // The Verilog prints only when a check of its own fails. What it does before its reset is no failure.
+        if (!printed().empty() && !resetting_) throw std::runtime_error("the model says: " + printed());
     }
 
     void reset() {
         sources([&](auto& s) { s.restart(); s.idle(top_); });
         sinks([&](auto& s) { s.restart(); });
         Dut::assert_reset(top_, true);
+        resetting_ = true;
         for (uint32_t i = 0; i < run_.reset_cycles; ++i) {
             sinks([&](auto& s) { s.drive(top_, 0); });
             settle();
@@ -353,6 +356,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
             edge();
         }
         Dut::assert_reset(top_, false);
+        resetting_ = false;
+        printed().clear();
     }
 
     SpStatus loop(std::string& message, uint64_t& cycles) {
@@ -403,6 +408,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
     std::tuple<Source<Model, In>...> sources_;
     std::tuple<Sink<Model, Out>...> sinks_;
     uint64_t edges_ = 0;
+    bool resetting_ = false;
 };
 
 // A Verilated model with its context; the generated `Dut` adds the ports.
