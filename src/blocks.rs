@@ -15,8 +15,8 @@ macro_rules! blocks {
             primitive lane_packer::LanePacker;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
-            primitive zero_eliminator::ZeroEliminator;
-            primitive topk_engine::TopkEngine;
+            block zero_eliminator::ZeroEliminator;
+            block topk_engine::TopkEngine;
         }
     };
 }

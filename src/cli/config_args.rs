@@ -1,6 +1,6 @@
 //! The flags that make a configuration: `--preset`, `--config`, and one a parameter, from the table of parameters.
 
-use crate::config::{Config, ConfigError, Layers, Legal, PARAMETERS, PRESETS, Parameter, Problem};
+use crate::config::{Config, ConfigError, Layers, Legal, PARAMETERS, PRESETS, Parameter, Problem, RULES};
 use clap::builder::{PossibleValue, TypedValueParser, ValueParser};
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsStr;
@@ -57,13 +57,15 @@ impl clap::Args for ConfigArgs {
             .value_parser(ValueParser::new(AnyWord(
                 PRESETS.each_ref().map(|preset| preset.name),
             )))
-            .hide_possible_values(true);
+            .hide_possible_values(true)
+            .help_heading("Configuration");
         let config = Arg::new("config")
             .long("config")
             .value_name("FILE")
             .help("Read parameters from this TOML file, over the preset")
             .value_parser(clap::value_parser!(PathBuf))
-            .value_hint(clap::ValueHint::FilePath);
+            .value_hint(clap::ValueHint::FilePath)
+            .help_heading("Configuration");
         PARAMETERS
             .iter()
             .fold(command.args([preset, config]), |command, parameter| {
@@ -99,16 +101,18 @@ impl clap::FromArgMatches for ConfigArgs {
 /// A parameter's flag. It takes any word, negative numbers too: the configuration says what is wrong with one.
 fn flag(parameter: &'static Parameter) -> Arg {
     let default = parameter.get(&PRESETS[0].params());
+    let help = format!("{}: {} [{default}]", parameter.doc, parameter.legal.rule());
+    let rules = RULES.iter().filter(|rule| rule.key == parameter.key);
+    let rules: String = rules
+        .map(|rule| format!("\n{}: {}", rule.text, rule.reason))
+        .collect();
     let flag = Arg::new(parameter.key)
         .long(parameter.key)
         .allow_negative_numbers(true)
         .hide_possible_values(true)
         .help_heading(parameter.group)
-        .help(format!(
-            "{}: {} [{default}]",
-            parameter.doc,
-            parameter.legal.rule()
-        ));
+        .long_help(format!("{help}{rules}"))
+        .help(help);
     match parameter.legal {
         Legal::Words(words) => flag
             .value_name("WORD")

@@ -102,6 +102,12 @@ impl Layers {
             origins.insert(parameter.key, given.origin);
         }
         if !problems.is_empty() {
+            problems.sort_by_key(|problem| {
+                problem
+                    .location
+                    .as_ref()
+                    .map_or(usize::MAX, |location| location.line)
+            });
             return Err(ConfigError { problems });
         }
         validate(params, |key| {
@@ -177,6 +183,10 @@ fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Problem>
     };
     let rule = legal.rule();
     let (key, text) = (parameter.key, &given.text);
+    let mut help = vec![format!("{key}: {}", lower_first(parameter.doc))];
+    if nearest.is_none() {
+        help.insert(0, format!("for example: {}", parameter.get(&PRESETS[0].params())));
+    }
     Err(Problem {
         code: "illegal-value",
         message: format!("{} is illegal: {key} must be {rule}", written(key, given)),
@@ -185,7 +195,7 @@ fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Problem>
         rule: Some(rule),
         nearest,
         location: location(&given.origin),
-        help: vec![format!("{key}: {}", lower_first(parameter.doc))],
+        help,
     })
 }
 
@@ -283,7 +293,8 @@ fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
 /// The name that was probably meant by `word`, if any is near enough.
 pub(super) fn likely<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let normal = word.to_lowercase().replace('_', "-");
-    closest(word, names).filter(|name| strsim::damerau_levenshtein(&normal, name) <= 1 + name.len() / 3)
+    let near = |name: &&str| strsim::damerau_levenshtein(&normal, name) <= 1 + word.len().min(name.len()) / 4;
+    closest(word, names).filter(near)
 }
 
 fn lower_first(text: &str) -> String {

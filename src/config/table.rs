@@ -317,7 +317,7 @@ parameters! {
     "Implementation" {
         /// Reset style of every module
         "reset" reset: Reset = Legal::Words(Reset::WORDS), [Reset::SyncHigh; 4];
-        /// RAMs: behavioural text that tools infer, or named macros
+        /// Behavioural RAMs that tools infer, or named macros
         "ram" ram: Ram = Legal::Words(Ram::WORDS), [Ram::Inferred; 4];
         /// Cycles from a RAM's read address to its data
         "ram-latency" ram_latency: u32 = Legal::Numbers(&[1, 2]), [1, 1, 1, 1];

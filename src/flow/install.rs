@@ -63,12 +63,12 @@ pub enum InstallError {
     #[error("cannot write to `{}`: it exists and is not a directory", .0.display())]
     NotADirectory(PathBuf),
     /// The file system refused.
-    #[error("cannot write to `{}`: {source}; nothing was changed", path.display())]
+    #[error("cannot write to `{}`: {reason}; nothing was changed", path.display())]
     Io {
         /// What was to be written.
         path: PathBuf,
         /// The system's answer.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -78,9 +78,9 @@ fn count(number: usize, noun: &str) -> String {
 
 /// Adds the path to a file system error.
 fn at(path: &Path) -> impl FnOnce(io::Error) -> InstallError + '_ {
-    move |source| InstallError::Io {
+    move |reason| InstallError::Io {
         path: path.into(),
-        source,
+        reason,
     }
 }
 

@@ -29,9 +29,10 @@ struct ModuleEntry {
     summary: &'static str,
     file: String,
     instantiates: &'static [&'static str],
-    /// Clock and reset, which every module has besides its interface.
+    /// Ports besides the interface.
     clock: &'static str,
-    reset: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset: Option<&'static str>,
     interface: Interface,
     latencies: Vec<Latency>,
     cost: Cost,
@@ -51,7 +52,7 @@ pub(super) fn text(config: &Config, tree: &Tree) -> anyhow::Result<String> {
         file: format!("rtl/{}.v", module.name()),
         instantiates: module.instantiates(),
         clock: "clk",
-        reset: config.reset.port(),
+        reset: module.has_reset().then(|| config.reset.port()),
         interface: module.interface(config, &[]),
         latencies: module.latencies(config),
         cost: module.cost(config, &[]),

@@ -3,7 +3,7 @@
 //! `docs/case-format.md` describes the JSON. A [`Recorder`] writes cases, [`Case::check`] runs one again and compares.
 
 use super::command::{LayerCommand, Refusal};
-use super::planes::{Image, Region, Tensor};
+use super::planes::{Image, Region, SECTOR, Tensor};
 use super::roof::{Cycles, Roof, Stretch};
 use super::sectors::Sectors;
 use super::sequence::{LayerResult, Sequence, Work};
@@ -360,6 +360,18 @@ impl Case {
             Self::VERSION
         );
         let config = Config::try_from(self.config.clone()).context("`config`")?;
+        let (bases, channels) = (&self.channel_bases, config.channels as usize);
+        ensure!(
+            bases.len() == channels,
+            "there are {} `channel-bases` for {channels} channels",
+            bases.len()
+        );
+        let odd = bases.iter().find(|&base| base % SECTOR != 0);
+        ensure!(
+            odd.is_none(),
+            "channel base {} is not a multiple of {SECTOR}",
+            odd.unwrap_or(&0)
+        );
         let mut run = Recorder::new(&config, self.channel_bases.clone(), true);
         for (index, event) in self.events.iter().enumerate() {
             self.step(&mut run, event)
@@ -413,6 +425,16 @@ impl Case {
             .get(name)
             .with_context(|| format!("there is no tensor `{name}`"))?;
         let [heads, rows, dim] = tensor.shape;
+        ensure!(
+            heads > 0 && rows > 0 && dim > 0,
+            "`{name}` has shape {:?}: it is empty",
+            tensor.shape
+        );
+        let last = u64::from(load.first_token).checked_add(rows as u64);
+        ensure!(
+            last.is_some_and(|x| x <= 1 << 32),
+            "`{name}` reaches beyond token ids of 32 bits"
+        );
         let elements = heads.checked_mul(rows).and_then(|n| n.checked_mul(dim));
         ensure!(
             elements == Some(tensor.data.len()),

@@ -77,7 +77,9 @@ impl Factor {
                 shift: 0,
             };
         }
-        let shift = (15.0 - value.log2().floor()).clamp(0.0, f64::from(Self::MAX_SHIFT)) as u8;
+        // floor(log2) from the bits: the same on every machine, which a library logarithm does not promise.
+        let exponent = (value.to_bits() >> 52) as i32 - 1023;
+        let shift = (15 - exponent).clamp(0, i32::from(Self::MAX_SHIFT)) as u8;
         let scaled = |shift: u8| (value * (1u64 << shift) as f64).round_ties_even();
         // Rounding may carry into a 17th bit: one place less then.
         let shift = if scaled(shift) > 65535.0 {

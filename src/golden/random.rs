@@ -464,7 +464,7 @@ mod tests {
                         kept_bit += result
                             .rows
                             .iter()
-                            .filter(|row| 0 < row.kept.len() && row.kept.len() < row.keys as usize)
+                            .filter(|row| !row.kept.is_empty() && row.kept.len() < row.keys as usize)
                             .count();
                         empty_rows += result.rows.iter().filter(|row| row.keys == 0).count();
                         saturated += result.token_importance.iter().filter(|&&x| x == u32::MAX).count();

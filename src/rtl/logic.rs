@@ -475,7 +475,9 @@ mod tests {
         machine.lanes("in", width, values);
         // What was there must not matter.
         machine.0.insert("out".into(), vec![true; output.bits() as usize]);
-        machine.0.extend((0..6).map(|level| (format!("out_{level}"), vec![true; 512])));
+        machine
+            .0
+            .extend((0..6).map(|level| (format!("out_{level}"), vec![true; 512])));
         machine.run(&block.0);
         (0..output.lanes)
             .map(|lane| machine.lane(&output, lane))

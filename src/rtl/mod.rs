@@ -211,6 +211,10 @@ pub trait Module: Sync {
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface;
     /// Values and parameter-shaped logic for the template `<name>.v`.
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context>;
+    /// Whether the module has the reset port; all but bare memories do. Every module has `clk`.
+    fn has_reset(&self) -> bool {
+        true
+    }
     /// Exact latencies, as the header states them; none where they depend on the data.
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
         Vec::new()

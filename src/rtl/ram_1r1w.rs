@@ -46,6 +46,10 @@ impl Module for Ram1r1w {
         Ok(tera::Context::new())
     }
 
+    fn has_reset(&self) -> bool {
+        false
+    }
+
     fn cost(&self, _config: &Config, overrides: &[(&str, u64)]) -> Cost {
         Cost {
             memory_bits: override_or(overrides, "WIDTH", 8) * override_or(overrides, "DEPTH", 16),

@@ -38,6 +38,10 @@ impl Module for StreamReg {
     }
 
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
-        vec![Latency { from: "push", to: "pop", cycles: 1 }]
+        vec![Latency {
+            from: "push",
+            to: "pop",
+            cycles: 1,
+        }]
     }
 }

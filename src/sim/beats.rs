@@ -38,6 +38,15 @@ impl Layout {
         self.offsets[index]
     }
 
+    /// Bits of a lane of a field.
+    ///
+    /// # Panics
+    /// When the stream has no such field.
+    pub fn lane_width(&self, field: &str) -> u32 {
+        let (_, field) = self.field(field);
+        field.width / field.lanes
+    }
+
     fn field(&self, name: &str) -> (usize, &Field) {
         let index = self.stream.fields.iter().position(|f| f.name == name);
         let index = index.unwrap_or_else(|| panic!("stream `{}` has no field `{name}`", self.stream.name));

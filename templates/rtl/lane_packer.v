@@ -1,8 +1,9 @@
 // Purpose      turns ragged beats of a row into full ones: the kept lanes of successive beats are laid end to end, and
 //              every word but the last of a row leaves with all {{ lanes }} lanes in use.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Output       lanes 0 to pop_count-1 hold elements; the data of other lanes is undefined. A row gives at least one word:
-//              a row with nothing kept gives one with pop_count = 0. pop_last marks the row's last word.
+// Output       lanes 0 to pop_count-1 hold elements; the data of other lanes is undefined. pop_last marks a row's last
+//              word. Full words do not wait for what follows: a row whose last beat adds nothing to them, or that keeps
+//              nothing at all, ends with a word of pop_count = 0.
 // Latency      a word that is completed by the beat accepted in cycle t is offered in cycle t+2; what a row's last beat
 //              leaves over follows in cycle t+3.
 // Throughput   one beat every cycle; one cycle more for a row whose last beat completes one word and begins another.

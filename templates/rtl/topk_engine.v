@@ -5,8 +5,9 @@
 //              list memories, so that one row arrives, and is parted, while another is searched and a third is filtered.
 // Row          beats of {{ lanes }} elements, lanes 0 to push_count-1 in use; only the last beat may hold fewer than {{ lanes }} (it may
 //              hold none). push_k, any 16-bit number, stands still over the row. At most MAX_ROW elements.
-// Output       the min(k, n) elements that stay, in lanes 0 to pop_count-1; every beat of a row but its last is full, and a
-//              row of which nothing stays gives one beat with pop_count = 0. The data of other lanes is undefined.
+// Output       the min(k, n) elements that stay, in lanes 0 to pop_count-1; every beat of a row but its last is full. A row
+//              whose last beat adds nothing to full ones, or of which nothing stays, ends with a beat of pop_count = 0.
+//              The data of other lanes is undefined.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
 // Latency      the first output word of a row comes no earlier than {{ 14 }} cycles after its last beat; a search adds a
 //              pass of ceil(m / {{ lanes }}) + {{ 4 + config.ram_latency }} cycles for each list of m keys that is parted again.

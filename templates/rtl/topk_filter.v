@@ -2,8 +2,8 @@
 //              row's threshold and the first rule_ties of those equal to it, and packs them into full beats.
 // Streams      one rule for each row, in row order; the row's beats (lanes 0 to push_count-1 in use). A row's beats are
 //              taken only when its rule is there.
-// Output       lanes 0 to pop_count-1 hold elements; every beat of a row but its last is full, and a row of which nothing
-//              is kept gives one beat with pop_count = 0.
+// Output       lanes 0 to pop_count-1 hold elements; every beat of a row but its last is full. A row whose last beat adds
+//              nothing to full ones, or of which nothing is kept, ends with a beat of pop_count = 0.
 // Protocol     valid/ready on all sides: valid never waits for ready, and a payload offered stays until it is taken.
 // Latency      a rule taken in cycle t admits its row's first beat in cycle t+1. A word that is completed by the beat
 //              accepted in cycle t is offered in cycle t+6.

@@ -295,7 +295,7 @@ impl Report {
         writeln!(
             text,
             "{:>5} {:>10} {:>9} {:>8} {:>9} {:>10} {dense:>9} {:>9} {:>8} {:>8} {:>8}",
-            "layer", "tokens", "heads", "all", "LSBs", "read", "vs fp32", "vs all", "of kept", "of all"
+            "layer", "tokens", "heads", "all", "redone", "read", "vs fp32", "vs all", "of kept", "of all"
         )?;
         for layer in self.layers.iter().chain([&self.total]) {
             let LayerReport {

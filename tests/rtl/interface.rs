@@ -1,0 +1,139 @@
+//! What a module says of its ports is what its Verilog has: name, direction and width, with parameters overridden too.
+
+use crate::{config, generate, run};
+use spatten_gen::config::{Config, Reset};
+use spatten_gen::rtl::{self, Direction, Field, Module};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Direction and bits by port name.
+type Ports = BTreeMap<String, (String, u32)>;
+
+fn described(module: &dyn Module, config: &Config, overrides: &[(&str, u64)]) -> Ports {
+    let interface = module.interface(config, overrides);
+    let mut ports = Ports::new();
+    let mut add = |name: String, input: bool, width: u32| {
+        let direction = if input { "input" } else { "output" };
+        assert!(
+            ports.insert(name, (direction.to_owned(), width)).is_none(),
+            "{} names a port twice",
+            module.name()
+        );
+    };
+    add("clk".into(), true, 1);
+    if module.has_reset() {
+        add(config.reset.port().into(), true, 1);
+    }
+    for stream in &interface.streams {
+        let input = stream.direction == Direction::In;
+        add(format!("{}_valid", stream.name), input, 1);
+        add(format!("{}_ready", stream.name), !input, 1);
+        for Field { name, width, lanes } in &stream.fields {
+            assert_eq!(width % lanes, 0, "{}: lanes of {name}", module.name());
+            add(format!("{}_{name}", stream.name), input, *width);
+        }
+    }
+    for (direction, field) in &interface.ports {
+        add(field.name.clone(), *direction == Direction::In, field.width);
+    }
+    ports
+}
+
+/// The ports as Yosys elaborates them.
+fn elaborated(output: &Path, module: &str, overrides: &[(&str, u64)]) -> Ports {
+    let sets: String = overrides
+        .iter()
+        .map(|(name, value)| format!(" -set {name} {value}"))
+        .collect();
+    let chparam = if sets.is_empty() {
+        String::new()
+    } else {
+        format!("chparam{sets} {module}; ")
+    };
+    let script = format!(
+        "read_verilog -defer rtl/*.v; {chparam}hierarchy -top {module}; proc; rename -top top; write_json {module}.json"
+    );
+    if let Err(text) = run(output, "yosys", &["-q", "-p", &script]) {
+        panic!("{module}: {text}");
+    }
+    let text = std::fs::read(output.join(format!("{module}.json"))).unwrap();
+    let netlist: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let ports = netlist["modules"]["top"]["ports"]
+        .as_object()
+        .expect("Yosys writes the ports of the top");
+    let port = |(name, port): (&String, &serde_json::Value)| {
+        let bits = port["bits"].as_array().unwrap().len() as u32;
+        (
+            name.clone(),
+            (port["direction"].as_str().unwrap().to_owned(), bits),
+        )
+    };
+    ports.iter().map(port).collect()
+}
+
+fn check(config: &Config) {
+    let output = generate(config);
+    for entry in rtl::MODULES {
+        let (module, name) = (entry.module, entry.module.name());
+        assert_eq!(
+            described(module, config, &[]),
+            elaborated(output.path(), name, &[]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn ports_are_as_described() {
+    check(&Config::default());
+    check(&config("tiny", |params| params.reset = Reset::AsyncLow));
+    check(&config("spatten", |params| {
+        (params.parallelism, params.max_tokens) = (64, 5000)
+    }));
+}
+
+#[test]
+fn ports_follow_verilog_parameters() {
+    let config = Config::default();
+    let output = generate(&config);
+    for (name, overrides) in [
+        ("stream_reg", &[("WIDTH", 37)][..]),
+        ("stream_fifo", &[("WIDTH", 5)]),
+        ("ram_1r1w", &[("WIDTH", 3), ("DEPTH", 100), ("ADDR_W", 7)]),
+    ] {
+        let module = rtl::module(name).expect("registered");
+        assert_eq!(
+            described(module, &config, overrides),
+            elaborated(output.path(), name, overrides),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn parameters_are_as_described() {
+    let config = Config::default();
+    for source in rtl::sources(&config).unwrap() {
+        let module = rtl::module(source.module).unwrap();
+        let head = source
+            .text
+            .split_once("\nmodule ")
+            .unwrap()
+            .1
+            .split_once(");")
+            .unwrap()
+            .0;
+        let declared: Vec<&str> = head
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("parameter "))
+            .filter_map(|declaration| declaration.split_once('='))
+            .map(|(name, _)| name.split_whitespace().next_back().unwrap())
+            .collect();
+        let described = module.interface(&config, &[]).parameters;
+        let described: Vec<&str> = described
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        assert_eq!(declared, described, "{}", source.module);
+    }
+}

@@ -1,0 +1,180 @@
+//! The golden model against a second implementation of the specification, in Python (`sim/second_opinion`).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Random cases held against each other; `SPATTEN_SEEDS` asks for more.
+fn seeds() -> u64 {
+    std::env::var("SPATTEN_SEEDS").map_or(24, |text| text.parse().expect("SPATTEN_SEEDS is a number"))
+}
+
+fn run(command: &mut Command) -> Output {
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn second_opinion(arguments: &[&str], cases: &[PathBuf]) -> Output {
+    let mut command = Command::new("python3");
+    command
+        .env("PYTHONPATH", Path::new(ROOT).join("sim"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    run(command.args(["-m", "second_opinion"]).args(arguments).args(cases))
+}
+
+/// `spatten-gen model` with these arguments, its case in the file `name` of `directory`.
+fn dump(directory: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let case = directory.join(name);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spatten-gen"));
+    let output = run(command
+        .current_dir(ROOT)
+        .arg("model")
+        .args(arguments)
+        .arg("--dump")
+        .arg(&case));
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    case
+}
+
+fn random_cases(directory: &Path, seeds: std::ops::RangeInclusive<u64>) -> Vec<PathBuf> {
+    seeds
+        .map(|seed| {
+            dump(
+                directory,
+                &format!("{seed}.json"),
+                &["--random", &seed.to_string()],
+            )
+        })
+        .collect()
+}
+
+/// Every case is named in a summary of no differences.
+fn assert_agreement(output: &Output, cases: &[PathBuf]) {
+    let text = text(output);
+    assert!(output.status.success(), "{text}");
+    let agreed = text
+        .lines()
+        .filter(|line| line.contains(": 0 differences;"))
+        .count();
+    assert_eq!(agreed, cases.len(), "{text}");
+}
+
+#[test]
+fn agrees_on_random_sequences() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases = random_cases(directory.path(), 1..=seeds());
+    assert_agreement(&second_opinion(&["--jobs", "2"], &cases), &cases);
+}
+
+#[test]
+fn agrees_on_a_real_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let model = "tests/data/minilm.safetensors";
+    let schedules: [&[&str]; 3] = [
+        &[model],
+        &[model, "--dense"],
+        &[
+            model,
+            "--key-bits",
+            "5+2",
+            "--key-mode",
+            "never",
+            "--value-bits",
+            "8",
+            "--keep-first",
+            "1",
+        ],
+    ];
+    let cases: Vec<_> = schedules
+        .iter()
+        .enumerate()
+        .map(|(number, arguments)| dump(directory.path(), &format!("{number}.json"), arguments))
+        .collect();
+    let source = Path::new(ROOT).join(model);
+    let output = second_opinion(&["--source", source.to_str().unwrap()], &cases);
+    assert_agreement(&output, &cases);
+}
+
+/// The other direction: sequences and answers of the second implementation, checked by the golden model.
+#[test]
+fn golden_model_agrees_on_foreign_sequences() {
+    let directory = tempfile::tempdir().unwrap();
+    for seed in 1..=seeds() {
+        let case = directory.path().join("case.json");
+        let output = second_opinion(&["--random", &seed.to_string()], std::slice::from_ref(&case));
+        assert!(output.status.success(), "seed {seed}: {}", text(&output));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spatten-gen"));
+        let output = run(command.args(["model", "--check"]).arg(&case));
+        assert!(output.status.success(), "seed {seed}: {}", text(&output));
+    }
+}
+
+#[test]
+fn every_comparison_can_fail() {
+    let directory = tempfile::tempdir().unwrap();
+    for cases in [Vec::new(), random_cases(directory.path(), 1..=8)] {
+        let output = second_opinion(&["--self-test"], &cases);
+        let text = text(&output);
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("0 kinds of corruption went unseen"), "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_answer_or_a_wrong_file_is_red() {
+    let directory = tempfile::tempdir().unwrap();
+    let case = dump(
+        directory.path(),
+        "case.json",
+        &["tests/data/minilm.safetensors", "--only-layers", "1"],
+    );
+    let original: Value = serde_json::from_slice(&std::fs::read(&case).unwrap()).unwrap();
+    let command = original["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|event| event.get("command").is_some());
+    let command = command.unwrap();
+
+    let mut spoilt = original.clone();
+    let output = &mut spoilt["events"][command]["result"]["rows"][5]["output"][3];
+    *output = (output.as_i64().unwrap() + 1).into();
+    std::fs::write(&case, spoilt.to_string()).unwrap();
+    let answer = second_opinion(&[], std::slice::from_ref(&case));
+    assert_eq!(answer.status.code(), Some(1), "{}", text(&answer));
+    assert!(
+        text(&answer).contains(".output[3]: recorded"),
+        "{}",
+        text(&answer)
+    );
+    assert!(text(&answer).contains(": 1 differences;"), "{}", text(&answer));
+
+    // A changed input changes answers that follow.
+    let mut spoilt = original.clone();
+    let number = &mut spoilt["tensors"]["k0"]["data"][0];
+    *number = (-number.as_i64().unwrap() - 1).into();
+    std::fs::write(&case, spoilt.to_string()).unwrap();
+    assert_eq!(
+        second_opinion(&[], std::slice::from_ref(&case)).status.code(),
+        Some(1)
+    );
+
+    let mut unknown = original;
+    unknown["events"][command]["command"]["keys"]["extra"] = 1.into();
+    std::fs::write(&case, unknown.to_string()).unwrap();
+    let answer = second_opinion(&[], std::slice::from_ref(&case));
+    assert_eq!(answer.status.code(), Some(2), "{}", text(&answer));
+    assert!(
+        text(&answer).contains("unknown fields: extra"),
+        "{}",
+        text(&answer)
+    );
+}
