@@ -356,6 +356,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         ++edges_;
         if (dut_.context->gotFinish())
             throw std::runtime_error("the model stopped: " + (printed().empty() ? "$finish" : printed()));
+        // The Verilog prints only when a check of its own fails. What it does before its reset is no failure.
+        if (!printed().empty() && !resetting_) throw std::runtime_error("the model says: " + printed());
     }
 
     void reset() {
@@ -363,6 +365,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         sinks([&](auto& s) { s.restart(); });
         tallies_.fill(0);
         Dut::assert_reset(top_, true);
+        resetting_ = true;
         for (uint32_t i = 0; i < run_.reset_cycles; ++i) {
             sinks([&](auto& s) { s.drive(top_, 0); });
             settle();
@@ -371,6 +374,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
             edge();
         }
         Dut::assert_reset(top_, false);
+        resetting_ = false;
+        printed().clear();
     }
 
     SpStatus loop(std::string& message, uint64_t& cycles) {
@@ -422,6 +427,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
     std::tuple<Source<Model, In>...> sources_;
     std::tuple<Sink<Model, Out>...> sinks_;
     uint64_t edges_ = 0;
+    bool resetting_ = false;
     std::array<uint64_t, Dut::kPortsOut + 1> tallies_{};
 };
 
