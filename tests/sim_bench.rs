@@ -1,21 +1,24 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
+use rayon::prelude::*;
 use spatten_gen::bench::{self, BENCHES, Rig};
 use spatten_gen::sim::Builder;
 
 #[test]
 fn every_block_matches_its_model_at_every_point() {
     let builder = Builder::new().unwrap();
-    for bench in BENCHES {
-        for point in bench.points().unwrap() {
-            let rig = Rig::new(&builder, *bench, &point, None).unwrap();
-            for seed in 0..28 {
-                if let Err(failure) = rig.soak(seed, bench.rows_per_run()).unwrap() {
-                    panic!("{failure}");
-                }
+    let targets: Vec<_> = BENCHES
+        .iter()
+        .flat_map(|bench| bench.points().unwrap().into_iter().map(move |point| (*bench, point)))
+        .collect();
+    targets.par_iter().for_each(|(bench, point)| {
+        let rig = Rig::new(&builder, *bench, point, None).unwrap();
+        for seed in 0..28 {
+            if let Err(failure) = rig.soak(seed, bench.rows_per_run()).unwrap() {
+                panic!("{failure}");
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -31,14 +34,19 @@ fn every_comparison_fires() {
 #[test]
 fn every_fault_is_noticed() {
     let builder = Builder::new().unwrap();
-    let mut survivors = Vec::new();
-    for bench in BENCHES {
-        for mutant in bench.mutants() {
-            match bench::kill(&builder, *bench, &mutant, 28).unwrap() {
-                Some(failure) => println!("{mutant}:\n  {failure}"),
-                None => survivors.push(mutant.to_string()),
+    let faults: Vec<_> = BENCHES
+        .iter()
+        .flat_map(|bench| bench.mutants().into_iter().map(move |mutant| (*bench, mutant)))
+        .collect();
+    let survivors: Vec<String> = faults
+        .par_iter()
+        .filter_map(|(bench, mutant)| match bench::kill(&builder, *bench, mutant, 28).unwrap() {
+            Some(failure) => {
+                println!("{mutant}:\n  {failure}");
+                None
             }
-        }
-    }
+            None => Some(mutant.to_string()),
+        })
+        .collect();
     assert!(survivors.is_empty(), "not noticed: {survivors:#?}");
 }

@@ -123,6 +123,8 @@ impl Point {
 /// A fault to inject into the emitted Verilog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mutant {
+    /// What is wrong, in a few words.
+    pub name: &'static str,
     /// The file it changes.
     pub module: &'static str,
     /// Text that occurs exactly once in that file.
@@ -133,7 +135,11 @@ pub struct Mutant {
 
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.v with `{}` for `{}`", self.module, self.replace, self.find)
+        write!(
+            f,
+            "{}: {}.v with `{}` for `{}`",
+            self.name, self.module, self.replace, self.find
+        )
     }
 }
 

@@ -80,26 +80,30 @@ impl Bench for TopkEngine {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |module, find, replace| Mutant { module, find, replace };
+        let mutant = |name, module, find, replace| Mutant {
+            name,
+            module,
+            find,
+            replace,
+        };
         vec![
-            // Tie order, `<` for `<=`, floor for ceil, k = n, the last element, payload and key out of step.
-            mutant("topk_filter", "<= left_here", "> left_here"),
-            mutant("topk_filter", "<= left_here", "< left_here"),
-            mutant("topk_filter", "left - tied", "left"),
-            mutant("topk_filter", "first_q <= s2_last_q", "first_q <= 1'b1"),
-            mutant("topk_filter", "push_payloads[lane*PAYLOAD_W+:PAYLOAD_W], push_keys", "push_payloads[(LANES-1-lane)*PAYLOAD_W+:PAYLOAD_W], push_keys"),
-            mutant("topk_select", "total_q <= target_q", "total_q < target_q"),
-            mutant("topk_select", "target_q == {NUM_W{1'b0}}", "1'b0"),
-            mutant("topk_select", "left_q[NUM_W] || left_q == {(NUM_W + 1){1'b0}}", "left_q[NUM_W]"),
-            mutant("topk_select", "lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}}", "lower_q[NUM_W]"),
-            mutant("topk_select", "(push_k > MAX_K) ? MAX : push_k[NUM_W-1:0]", "push_k[NUM_W-1:0]"),
-            mutant("topk_select", "choice_twins} + 1'b1", "choice_twins}"),
-            mutant("topk_select", "size_q <= FULL_NUM", "size_q < FULL_NUM"),
-            mutant("topk_select", "whole ? size_q - FULL_NUM", "whole ? size_q - FULL_NUM + 1'b1"),
-            mutant("topk_select", "s1_used_q      <= ~({LANES{1'b1}} << s0_count)", "s1_used_q      <= ~({LANES{1'b1}} << s0_count) >> 1"),
-            mutant("topk_select", "exact_q      <= list ==", "exact_q      <= list >="),
-            mutant("lane_packer", "beat_last && overflow", "1'b0"),
-            mutant("lane_packer", "beat_taken && beat_keep[lane]", "beat_keep[lane]"),
+            mutant("tie order", "topk_filter", "<= left_here", "> left_here"),
+            mutant("< for <=: ties", "topk_filter", "<= left_here", "< left_here"),
+            mutant("ties not used up", "topk_filter", "left - tied", "left"),
+            mutant("ties renewed in mid-row", "topk_filter", "first_q <= s2_last_q", "first_q <= 1'b1"),
+            mutant("payload and key out of step", "topk_filter", "push_payloads[lane*PAYLOAD_W+:PAYLOAD_W], push_keys", "push_payloads[(LANES-1-lane)*PAYLOAD_W+:PAYLOAD_W], push_keys"),
+            mutant("k = n mishandled", "topk_select", "total_q <= target_q", "total_q < target_q"),
+            mutant("k = 0 mishandled", "topk_select", "target_q == {NUM_W{1'b0}}", "1'b0"),
+            mutant("< for <=: keys above the pivot", "topk_select", "left_q[NUM_W] || left_q == {(NUM_W + 1){1'b0}}", "left_q[NUM_W]"),
+            mutant("< for <=: keys equal to the pivot", "topk_select", "lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}}", "lower_q[NUM_W]"),
+            mutant("k above the row's limit", "topk_select", "(push_k > MAX_K) ? MAX : push_k[NUM_W-1:0]", "push_k[NUM_W-1:0]"),
+            mutant("tie among samples not counted", "topk_select", "choice_twins} + 1'b1", "choice_twins}"),
+            mutant("lost last element: word of a list", "topk_select", "size_q <= FULL_NUM", "size_q < FULL_NUM"),
+            mutant("list counted wrongly", "topk_select", "whole ? size_q - FULL_NUM", "whole ? size_q - FULL_NUM + 1'b1"),
+            mutant("lost last element: lane of a beat", "topk_select", "s1_used_q      <= ~({LANES{1'b1}} << s0_count)", "s1_used_q      <= ~({LANES{1'b1}} << s0_count) >> 1"),
+            mutant("samples taken for the whole list", "topk_select", "exact_q      <= list ==", "exact_q      <= list >="),
+            mutant("lost last element: rest of a row", "lane_packer", "beat_last && overflow", "1'b0"),
+            mutant("packer not stalled", "lane_packer", "beat_taken && beat_keep[lane]", "beat_keep[lane]"),
         ]
     }
 

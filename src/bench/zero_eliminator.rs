@@ -75,17 +75,18 @@ impl Bench for ZeroEliminator {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |find, replace| Mutant {
+        let mutant = |name, find, replace| Mutant {
+            name,
             module: "zero_eliminator",
             find,
             replace,
         };
         vec![
-            mutant("push_last ? {LANE_W{1'b0}} : start_q + kept", "start_q + kept"),
-            mutant("{&push_keep, kept}", "{1'b0, kept}"),
-            mutant("cross_0[lane] ? data_0[PARTNER", "stay_0[lane] ? data_0[PARTNER"),
-            mutant("start + counts[(lane-1)*LANE_W+:LANE_W]", "start + counts[lane*LANE_W+:LANE_W]"),
-            mutant("s2_keep_q  <= keep_4", "s2_keep_q  <= keep_3"),
+            mutant("rows run together", "push_last ? {LANE_W{1'b0}} : start_q + kept", "start_q + kept"),
+            mutant("full beat counted as empty", "{&push_keep, kept}", "{1'b0, kept}"),
+            mutant("element not exchanged", "cross_0[lane] ? data_0[PARTNER", "stay_0[lane] ? data_0[PARTNER"),
+            mutant("destination off by one", "start + counts[(lane-1)*LANE_W+:LANE_W]", "start + counts[lane*LANE_W+:LANE_W]"),
+            mutant("layer left out", "s2_keep_q  <= keep_4", "s2_keep_q  <= keep_3"),
         ]
     }
 
