@@ -62,6 +62,7 @@ void spatten_run(Sim* sim, const SpRun* run, SpResult* result) {
     result->inputs = sim->ins.data();
     result->outputs = sim->outs.data();
     result->ports = sim->ports.data();
+    result->tallies = sim->run->tallies();
 }
 }
 #pragma GCC visibility pop

@@ -8,6 +8,7 @@
 // are sampled and checked; then the rising edge. Cycle numbers count rising edges since the last reset was released.
 #pragma once
 
+#include <array>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -27,10 +28,10 @@
 // The C interface, mirrored by src/sim/ffi.rs.
 extern "C" {
 
-enum SpPaceKind : uint32_t { kAlways, kRandom, kBursts, kAfterValid, kHold };
+enum SpPaceKind : uint32_t { kAlways, kRandom, kBursts, kAfterValid, kHold, kEvery };
 
 // When a side of a stream is willing: always; in a cycle with probability a / 65536; in bursts of 1 to a willing
-// cycles and pauses of 1 to b; only once it has seen valid; never in the first a cycles, then always.
+// cycles and pauses of 1 to b; only once it has seen valid; never in the first a cycles, then always; once in a cycles.
 struct SpPace {
     uint32_t kind, a, b;
 };
@@ -79,6 +80,7 @@ struct SpResult {
     const SpReceived* outputs;
     const SpAccepted* inputs;
     const uint32_t* ports;  // plain output ports, packed in order, as they are at the end
+    const uint64_t* tallies;  // for each of them, its ones summed over the cycles since the last reset
 };
 }
 
@@ -88,6 +90,14 @@ namespace spatten {
 inline std::string& printed() {
     static thread_local std::string text;
     return text;
+}
+
+// Adds the number of ones in a port.
+template <class T>
+inline void tally(const T& port, uint64_t& ones) {
+    if constexpr (std::is_integral_v<T>) ones += static_cast<unsigned>(__builtin_popcountll(port));
+    else
+        for (size_t i = 0; i < sizeof(T) / sizeof(uint32_t); ++i) ones += static_cast<unsigned>(__builtin_popcount(port[i]));
 }
 
 class Rng {  // xorshift64*
@@ -123,6 +133,10 @@ class Pacer {
                 return true;
             case kAfterValid: return seen;
             case kHold: return cycle >= pace_.a;
+            case kEvery:
+                if (cycle < due_) return false;
+                due_ = cycle + pace_.a;
+                return true;
             default: return true;
         }
     }
@@ -132,6 +146,7 @@ class Pacer {
     SpPace pace_;
     Rng rng_;
     uint32_t on_ = 0, off_ = 0;
+    uint64_t due_ = 0;
 };
 
 // Ports of up to 8, 16, 32 and 64 bits and wide ones, least significant word first.
@@ -310,6 +325,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         return status;
     }
 
+    const uint64_t* tallies() const { return tallies_.data(); }
+
     void results(std::vector<SpAccepted>& ins, std::vector<SpReceived>& outs) const {
         std::apply([&](auto&... s) { (ins.push_back(s.result()), ...); }, sources_);
         std::apply([&](auto&... s) { (outs.push_back(s.result()), ...); }, sinks_);
@@ -339,12 +356,16 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
         ++edges_;
         if (dut_.context->gotFinish())
             throw std::runtime_error("the model stopped: " + (printed().empty() ? "$finish" : printed()));
+        // The Verilog prints only when a check of its own fails. What it does before its reset is no failure.
+        if (!printed().empty() && !resetting_) throw std::runtime_error("the model says: " + printed());
     }
 
     void reset() {
         sources([&](auto& s) { s.restart(); s.idle(top_); });
         sinks([&](auto& s) { s.restart(); });
+        tallies_.fill(0);
         Dut::assert_reset(top_, true);
+        resetting_ = true;
         for (uint32_t i = 0; i < run_.reset_cycles; ++i) {
             sinks([&](auto& s) { s.drive(top_, 0); });
             settle();
@@ -353,6 +374,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
             edge();
         }
         Dut::assert_reset(top_, false);
+        resetting_ = false;
+        printed().clear();
     }
 
     SpStatus loop(std::string& message, uint64_t& cycles) {
@@ -375,6 +398,7 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
                 sinks([&](auto& s) { s.probe_after(top_, cycle); });
                 top_.eval();
             }
+            Dut::tally_ports(top_, tallies_.data());
             bool moved = false, overrun = false, done = true;
             sources([&](auto& s) { moved |= s.sample(top_, cycle); done &= s.done(); });
             sinks([&](auto& s) { moved |= s.sample(top_, cycle); done &= s.done(); overrun |= s.overrun(); });
@@ -403,6 +427,8 @@ class Run<Dut, std::tuple<In...>, std::tuple<Out...>> {
     std::tuple<Source<Model, In>...> sources_;
     std::tuple<Sink<Model, Out>...> sinks_;
     uint64_t edges_ = 0;
+    bool resetting_ = false;
+    std::array<uint64_t, Dut::kPortsOut + 1> tallies_{};
 };
 
 // A Verilated model with its context; the generated `Dut` adds the ports.

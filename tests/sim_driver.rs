@@ -271,6 +271,12 @@ fn what_the_model_says_when_it_stops_is_kept() {
 }
 
 #[test]
+fn what_the_model_prints_is_a_failure() {
+    let check = "always @(posedge clk) if (!rst && taken == 9) $display(\"CHECK nine\");\nendmodule";
+    caught(&[("endmodule", check)], "the model says: CHECK nine");
+}
+
+#[test]
 fn payload_is_noise_while_valid_is_low() {
     // A module that takes the payload one cycle late.
     let builder = Builder::with(Verilator::find().unwrap(), cache());

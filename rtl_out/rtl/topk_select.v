@@ -530,7 +530,7 @@ end
   reg [NUM_W-1:0] ties_q;
   reg             all_q;
   reg             none_q;
-  reg             halved_q;  // the last pass left at most 3/4 of its list
+  reg             first_q;  // the last pass was over the row: its pivot was no sample
   reg [NUM_W-1:0] parent_q;  // size of the list that was parted last
   reg [NUM_W-1:0] list_q;  // size of the list that goes on
 
@@ -548,7 +548,7 @@ end
       high_q      <= in_above;
       list_q      <= in_above ? above_q : below_q;
       parent_q    <= total_q;
-      halved_q    <= fill_pass_q;  // the first pivot was no sample
+      first_q     <= fill_pass_q;
       if (!in_above) target_q <= lower_q[NUM_W-1:0];
     end
     if (decide) size_q <= in_above ? above_q : below_q;
@@ -642,6 +642,7 @@ end
   reg  [        3:0] picks;  // samples of the list
   reg  [        3:0] picks_q;
   reg                exact_q;
+  reg                reduced_q;  // the last pass left at most 3/4 of its list, or its pivot was no sample
   reg  [SAMPLES*3-1:0] ahead_q;
   reg  [SAMPLES*3-1:0] twins_q;
 
@@ -708,9 +709,7 @@ end
     eighths_q[4] <= skip >= (list << 2) + list;
     eighths_q[5] <= skip >= (list << 2) + (list << 1);
     eighths_q[6] <= skip >= (list << 3) - list;
-    if (state_q == RANK) begin
-      halved_q <= halved_q || list_q <= parent_q - (parent_q >> 2);
-    end
+    reduced_q    <= first_q || list_q <= parent_q - (parent_q >> 2);
   end
 
   // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
@@ -725,7 +724,7 @@ end
       if (eighths_q[e]) eighth = eighth + 3'd1;
     end
     {wish, unused_fraction} = {4'd0, eighth} * {3'd0, picks_q};
-    if (!halved_q && picks_q > 4'd2) begin
+    if (!reduced_q && picks_q > 4'd2) begin
       if (wish == 4'd0) wish = 4'd1;
       if (wish == picks_q - 4'd1) wish = picks_q - 4'd2;
     end

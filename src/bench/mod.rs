@@ -5,6 +5,7 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+pub mod measure;
 mod primitives;
 pub mod rows;
 pub mod soak;
@@ -52,6 +53,24 @@ pub trait Bench: Sync {
     /// Faults that the bench must notice.
     fn mutants(&self) -> Vec<Mutant> {
         Vec::new()
+    }
+
+    /// Whether [`Bench::measure`] has anything to measure.
+    fn has_figures(&self) -> bool {
+        false
+    }
+
+    /// Figures of the RTL in steady state; `progress` is told what is being measured.
+    ///
+    /// # Errors
+    /// When the RTL cannot be built or answers wrongly.
+    fn measure(
+        &self,
+        _builder: &Builder,
+        _selection: &measure::Selection,
+        _progress: &dyn Fn(&str),
+    ) -> anyhow::Result<Vec<measure::Measurement>> {
+        Ok(Vec::new())
     }
 
     /// Rows of one run, from reset to end.
@@ -121,7 +140,7 @@ impl fmt::Display for Mutant {
 macro_rules! declare_benches {
     (@collect [$($found:tt)*]) => {
         /// Every bench, primitives first.
-        pub static BENCHES: &[&dyn Bench] = &[&primitives::StreamReg, $($found)*];
+        pub static BENCHES: &[&dyn Bench] = &[&primitives::StreamReg, &primitives::StreamFifo, $($found)*];
     };
     (@collect [$($found:tt)*] block $name:ident :: $module:ident; $($rest:tt)*) => {
         declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }

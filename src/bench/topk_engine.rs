@@ -1,11 +1,14 @@
 //! Bench of the top-k engine: rows of every kind and length, every class of k, real attention rows.
 
-use super::rows::{self, KINDS, Sample};
-use super::{Bench, Mutant, Point, Random};
+use super::measure::{Measurement, Selection};
+use super::rows::{self, KINDS, Kind, Sample};
+use super::{Bench, Mutant, Point, Random, check, design};
 use crate::golden::topk_engine::topk;
-use crate::rtl::Interface;
-use crate::sim::Case;
-use rand::RngExt;
+use crate::rtl::{self, Interface};
+use crate::sim::{Builder, Case, Design, End, Library, Outcome, Pace, Pacing, Simulation};
+use anyhow::{anyhow, ensure};
+use rand::{RngExt, SeedableRng};
+use std::sync::Arc;
 
 /// `topk_engine` against [`topk`]; a row is a row.
 pub struct TopkEngine;
@@ -100,8 +103,258 @@ impl Bench for TopkEngine {
         ]
     }
 
+    fn has_figures(&self) -> bool {
+        true
+    }
+
+    fn measure(
+        &self,
+        builder: &Builder,
+        selection: &Selection,
+        progress: &dyn Fn(&str),
+    ) -> anyhow::Result<Vec<Measurement>> {
+        let mut measured = Vec::new();
+        for parallelism in [1, 2, 4, 8, 16, 32] {
+            let settings: Vec<Setting> = settings()
+                .into_iter()
+                .filter(|setting| !selection.promised || !setting.bounds(parallelism).is_empty())
+                .collect();
+            if settings.is_empty() || selection.parallelism.is_some_and(|only| only != parallelism) {
+                continue;
+            }
+            let stand = Stand::new(builder, parallelism)?;
+            for setting in settings {
+                progress(&format!("P = {parallelism}, n = {}, {}", setting.n, setting.pattern.name()));
+                measured.push(stand.measure(&setting)?);
+            }
+        }
+        Ok(measured)
+    }
+
     fn rows_per_run(&self) -> usize {
         100
+    }
+}
+
+/// Rows that follow one another in a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// Uniform over 12 bits.
+    Uniform,
+    /// In turn uniform over 12 bits and over 8, so that the threshold of the row before misleads.
+    Alternating,
+    /// At random uniform over 12 bits or over 8.
+    Mixed,
+    /// Attention rows of SmolLM2.
+    Real,
+}
+
+impl Pattern {
+    fn name(self) -> &'static str {
+        match self {
+            Pattern::Uniform => "uniform",
+            Pattern::Alternating => "alternating",
+            Pattern::Mixed => "mixed",
+            Pattern::Real => "real",
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    pattern: Pattern,
+    n: usize,
+    k: usize,
+}
+
+/// Rows sent back to back.
+const ROWS: usize = 1000;
+/// Elements a cycle that the softmax sends.
+const FEED: u32 = 8;
+
+/// Every setting, at each number of lanes.
+fn settings() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for pattern in [Pattern::Uniform, Pattern::Alternating, Pattern::Mixed] {
+        for n in [64, 128, 256, 512, 1024] {
+            settings.extend([10, 20, 50].map(|percent| Setting {
+                pattern,
+                n,
+                k: (n * percent).div_ceil(100),
+            }));
+        }
+    }
+    let real = |n, k| Setting {
+        pattern: Pattern::Real,
+        n,
+        k,
+    };
+    settings.extend([real(102, 20), real(204, 40)]);
+    settings.extend([102, 204, 512].map(|k| real(1016, k)));
+    settings
+}
+
+impl Setting {
+    /// Bounds that are promised at the paper's parallelism of 16.
+    fn bounds(&self, parallelism: u32) -> Vec<(&'static str, f64)> {
+        if parallelism != 16 {
+            return Vec::new();
+        }
+        match (self.pattern, self.n) {
+            (Pattern::Uniform, 1024) | (Pattern::Real, 1016) => vec![(CYCLES, 128.0), (STALLS, 2.0)],
+            (Pattern::Alternating | Pattern::Mixed, 1024) => vec![(CYCLES, 176.0)],
+            (Pattern::Real, 102) => vec![(CYCLES, 20.0)],
+            (Pattern::Real, 204) => vec![(CYCLES, 28.0)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Rows in order. Real rows are taken in the order in which they were computed, from the start again when they run
+    /// out, and cut to `n` keys so that rows of one length follow one another.
+    fn rows(&self) -> anyhow::Result<Vec<Vec<u32>>> {
+        let mut random = Random::seed_from_u64(self.n as u64);
+        let wide = |random: &mut Random| Kind::Uniform.row(self.n, 12, random);
+        let narrow = |random: &mut Random| Kind::Uniform.row(self.n, 8, random);
+        Ok(match self.pattern {
+            Pattern::Uniform => (0..ROWS).map(|_| wide(&mut random)).collect(),
+            Pattern::Alternating => (0..ROWS)
+                .map(|row| match row % 2 {
+                    0 => wide(&mut random),
+                    _ => narrow(&mut random),
+                })
+                .collect(),
+            Pattern::Mixed => (0..ROWS)
+                .map(|_| match random.random_range(0..2) {
+                    0 => wide(&mut random),
+                    _ => narrow(&mut random),
+                })
+                .collect(),
+            Pattern::Real => {
+                let sample = match self.n {
+                    102 => Sample::Keys102,
+                    204 => Sample::Keys204,
+                    _ => Sample::Keys1024,
+                };
+                let rows: Vec<Vec<u32>> = rows::sample(sample)?
+                    .into_iter()
+                    .filter(|row| row.probs.len() >= self.n)
+                    .map(|row| row.probs[..self.n].iter().map(|&p| p.into()).collect())
+                    .collect();
+                ensure!(!rows.is_empty(), "no real row has {} keys", self.n);
+                rows.iter().cycle().take(ROWS).cloned().collect()
+            }
+        })
+    }
+}
+
+const CYCLES: &str = "cycles/row";
+const STALLS: &str = "stalls %";
+
+/// The engine at one parallelism, alone and behind a buffer.
+struct Stand<'a> {
+    builder: &'a Builder,
+    point: Point,
+    interface: Interface,
+    engine: Arc<Library>,
+}
+
+impl<'a> Stand<'a> {
+    fn new(builder: &'a Builder, parallelism: u32) -> anyhow::Result<Self> {
+        let point = Point::new(format!("p{parallelism}")).config(|c| c.parallelism = parallelism)?;
+        let design = design("topk_engine", &point, None)?;
+        Ok(Stand {
+            builder,
+            interface: design.interface.clone(),
+            engine: builder.build(design)?,
+            point,
+        })
+    }
+
+    fn measure(&self, setting: &Setting) -> anyhow::Result<Measurement> {
+        let lanes = self.point.config.parallelism;
+        let rows = setting.rows()?;
+        let case = self.case(&rows, setting.k);
+        let sustained = self.run(&self.engine, &case, Pace::Always)?;
+
+        // A row alone, after reset, that is with a first pivot that knows nothing of it.
+        let alone: Vec<f64> = rows
+            .iter()
+            .take(32)
+            .map(|row| {
+                let outcome = self.run(&self.engine, &self.case(std::slice::from_ref(row), setting.k), Pace::Always)?;
+                let last = |cycles: &[u64]| cycles.last().copied().unwrap_or(0) as f64;
+                Ok(last(&outcome.output("pop").cycles) - last(outcome.accepted("push")))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+
+        // Behind a buffer of two rows, one beat in `every` cycles; a stall is a cycle by which the source falls behind.
+        let every = (lanes / FEED).max(1);
+        let stalls = if lanes < FEED {
+            None
+        } else {
+            let fed = self.builder.build(self.fed(setting.n)?)?;
+            let outcome = self.run(&fed, &case, Pace::Every { cycles: every })?;
+            let taken = outcome.accepted("push");
+            let ideal = f64::from(every) * (taken.len() - 1) as f64;
+            Some(100.0 * ((taken[taken.len() - 1] - taken[0]) as f64 / ideal - 1.0))
+        };
+        Ok(Measurement {
+            setting: vec![
+                ("P", lanes.to_string()),
+                ("rows", setting.pattern.name().into()),
+                ("n", setting.n.to_string()),
+                ("k", setting.k.to_string()),
+            ],
+            figures: vec![
+                (CYCLES, Some(sustained.cycles as f64 / rows.len() as f64)),
+                ("passes", Some(1.0 + sustained.ones("pass_start") as f64 / rows.len() as f64)),
+                ("latency", Some(mean(&alone))),
+                ("worst", Some(alone.iter().copied().fold(0.0, f64::max))),
+                (STALLS, stalls),
+            ],
+            bounds: setting.bounds(lanes),
+        })
+    }
+
+    fn case(&self, rows: &[Vec<u32>], k: usize) -> Case {
+        let mut case = Case::new(&self.interface);
+        for row in rows {
+            push_row(&mut case, self.point.config.parallelism as usize, row, k as u16, 0);
+        }
+        case
+    }
+
+    /// A run without gaps or back-pressure whose answers are checked.
+    fn run(&self, library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Outcome> {
+        let pacing = Pacing {
+            inputs: vec![pace],
+            ..Pacing::full_speed()
+        };
+        let outcome = Simulation::new(library, 0)?.run(case, &pacing);
+        check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
+        ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
+        Ok(outcome)
+    }
+
+    /// The engine behind a buffer of two rows of `n` elements.
+    fn fed(&self, n: usize) -> anyhow::Result<Design> {
+        const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
+        let mut fed = design("topk_engine", &self.point, None)?;
+        let config = &self.point.config;
+        let width = |name: &str| fed.interface.parameters.iter().find(|p| p.name == name).map_or(0, |p| p.value);
+        let mut context = tera::Context::new();
+        context.insert("lanes", &config.parallelism);
+        context.insert("key_w", &width("KEY_W"));
+        context.insert("payload_w", &width("PAYLOAD_W"));
+        context.insert("count_w", &(u32::BITS - config.parallelism.leading_zeros()));
+        context.insert("max_row", &config.max_tokens);
+        context.insert("rst", "rst");
+        fed.sources.push(("topk_fed.v".into(), rtl::render_template(TEMPLATE, &context)?));
+        fed.top = "topk_fed".into();
+        fed.parameters = vec![("ROW".into(), n as u64)];
+        Ok(fed)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A subcommand is a file here with its arguments and a function `run(&Args) -> anyhow::Result<ExitCode>`, a variant of
 //! [`Command`] and an arm of [`run`].
 
+pub mod bench;
 mod completions;
 mod config_args;
 mod exit;
@@ -70,6 +71,8 @@ enum Command {
     Model(model::Args),
     /// Run the emitted Verilog of a block against the golden model, on random rows, for as long as you like
     Soak(soak::SoakArgs),
+    /// Measure a block's RTL: cycles sustained, latency, stalls, against what is promised
+    Bench(bench::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -80,6 +83,7 @@ impl Command {
             Command::Presets(args) => presets::run(args),
             Command::Model(args) => model::run(args),
             Command::Soak(args) => soak::run(args),
+            Command::Bench(args) => bench::run(args),
             Command::Completions(args) => completions::run(args),
         }
     }

@@ -60,6 +60,7 @@ pub(super) struct RunResult {
     pub outputs: *const Received,
     pub inputs: *const Accepted,
     pub ports: *const u32,
+    pub tallies: *const u64,
 }
 
 pub(super) const DONE: u32 = 0;

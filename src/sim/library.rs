@@ -159,26 +159,11 @@ impl Builder {
             std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
         };
         let mut command = Command::new(&self.verilator.program);
-        command.current_dir(dir).args([
-            "--cc",
-            "-O3",
-            "--assert",
-            "--x-assign",
-            "unique",
-            "--x-initial",
-            "unique",
-        ]);
-        command.args([
-            "-Wno-lint",
-            "-Wno-style",
-            "-Wno-fatal",
-            "--prefix",
-            "Vdut",
-            "--Mdir",
-            ".",
-            "--top-module",
-        ]);
-        command.arg(&design.top);
+        command
+            .current_dir(dir)
+            .args("--cc -O3 --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS".split(' '))
+            .args("-Wno-lint -Wno-style -Wno-fatal --prefix Vdut --Mdir . --top-module".split(' '))
+            .arg(&design.top);
         if design.trace {
             command.arg("--trace");
         }

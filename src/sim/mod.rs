@@ -115,6 +115,11 @@ pub enum Pace {
     },
     /// Outputs only: ready rises only after valid was seen, so a valid that waits for ready hangs.
     AfterValid,
+    /// Once in so many cycles: a source of limited rate.
+    Every {
+        /// Cycles from one beat to the next.
+        cycles: u32,
+    },
     /// Not in the first `cycles` cycles, then always: lets everything before it fill up.
     Hold {
         /// Cycles to hold.
@@ -130,6 +135,7 @@ impl Pace {
             Pace::Bursts { on, off } => (2, on.max(1), off.max(1)),
             Pace::AfterValid => (3, 0, 0),
             Pace::Hold { cycles } => (4, cycles, 0),
+            Pace::Every { cycles } => (5, cycles, 0),
         };
         ffi::Pace { kind, a, b }
     }
@@ -354,7 +360,15 @@ pub struct Outcome {
     pub total_cycles: u64,
     outputs: Vec<Received>,
     inputs: Vec<(String, Vec<u64>)>,
-    ports: Vec<(String, u64)>,
+    ports: Vec<PortOutcome>,
+}
+
+/// What a plain output port did.
+#[derive(Clone, Debug)]
+struct PortOutcome {
+    name: String,
+    last: u64,
+    ones: u64,
 }
 
 impl Outcome {
@@ -384,11 +398,20 @@ impl Outcome {
     /// # Panics
     /// When there is no such plain output port.
     pub fn port(&self, name: &str) -> u64 {
-        self.ports
-            .iter()
-            .find(|(n, _)| n == name)
-            .unwrap_or_else(|| panic!("no plain output port `{name}`"))
-            .1
+        self.port_outcome(name).last
+    }
+
+    /// The ones of a plain output port, summed over the cycles since the last reset: how often an event flag was set.
+    ///
+    /// # Panics
+    /// When there is no such plain output port.
+    pub fn ones(&self, name: &str) -> u64 {
+        self.port_outcome(name).ones
+    }
+
+    fn port_outcome(&self, name: &str) -> &PortOutcome {
+        let found = self.ports.iter().find(|port| port.name == name);
+        found.unwrap_or_else(|| panic!("no plain output port `{name}`"))
     }
 }
 
@@ -550,15 +573,24 @@ impl Simulation {
             let interface = &self.library.design.interface;
             let words = copy(result.ports, shim::port_words(interface, Direction::Out));
             let mut at = 0;
-            for (_, field) in interface.ports.iter().filter(|p| p.0 == Direction::Out) {
+            let plain: Vec<&Field> = interface
+                .ports
+                .iter()
+                .filter(|p| p.0 == Direction::Out)
+                .map(|p| &p.1)
+                .collect();
+            let ones = copy(result.tallies, plain.len());
+            for (field, ones) in plain.into_iter().zip(ones) {
                 let high = if field.width > 32 {
                     u64::from(words[at + 1]) << 32
                 } else {
                     0
                 };
-                outcome
-                    .ports
-                    .push((field.name.clone(), u64::from(words[at]) | high));
+                outcome.ports.push(PortOutcome {
+                    name: field.name.clone(),
+                    last: u64::from(words[at]) | high,
+                    ones,
+                });
                 at += field_words(field);
             }
             let message = CStr::from_ptr(result.message).to_string_lossy().into_owned();

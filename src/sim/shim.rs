@@ -32,6 +32,12 @@ pub(super) fn header(interface: &Interface, reset: Reset) -> String {
         }
     }
     let out_words = port_words(interface, Direction::Out);
+    let outs = || interface.ports.iter().filter(|p| p.0 == Direction::Out);
+    let ports_out = outs().count();
+    let tallies: String = outs()
+        .enumerate()
+        .map(|(index, (_, field))| format!("        spatten::tally(t.{}, ones[{index}]);\n", field.name))
+        .collect();
     format!(
         r#"#pragma once
 #include "Vdut.h"
@@ -40,6 +46,7 @@ struct Dut : spatten::Wrapper<Vdut> {{
     using Wrapper::Wrapper;
     static constexpr bool kAsyncReset = {asynchronous};
     static constexpr unsigned kPortWordsOut = {out_words};
+    static constexpr unsigned kPortsOut = {ports_out};
     static CData& clock(Vdut& t) {{ return t.clk; }}
     static void assert_reset(Vdut& t, bool on) {{ t.{port} = {active}; }}
 {streams}    using Inputs = std::tuple<{}>;
@@ -48,6 +55,8 @@ struct Dut : spatten::Wrapper<Vdut> {{
 {}    }}
     static void get_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] uint32_t* w) {{
 {}    }}
+    static void tally_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] uint64_t* ones) {{
+{tallies}    }}
 }};
 "#,
         inputs.join(", "),

@@ -1,0 +1,153 @@
+//! The generated testbenches as a user without Rust runs them: they pass, and a fault anywhere turns them red.
+
+use spatten_gen::config::{Config, Params, Reset};
+use spatten_gen::sim::{Verilator, candidates};
+use spatten_gen::{bench, flow};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A generated tree in a directory of its own.
+struct Output(PathBuf);
+
+impl Output {
+    fn new(name: &str, change: impl FnOnce(&mut Params)) -> Self {
+        let mut params = Params::clone(&Config::default());
+        change(&mut params);
+        let config = Config::try_from(params).unwrap();
+        let tree = flow::tree(&config, bench::testbenches(&config).unwrap()).unwrap();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("testbench")
+            .join(name);
+        let _ = std::fs::remove_dir_all(&directory);
+        for (path, bytes) in tree {
+            let path = directory.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        Output(directory)
+    }
+
+    fn replace(&self, file: &str, find: &str, replace: &str) {
+        let path = self.0.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(find).count(), 1, "{find}");
+        std::fs::write(path, text.replace(find, replace)).unwrap();
+    }
+
+    /// Whether `make` succeeds, and what it printed.
+    fn make(&self, arguments: &[&str]) -> (bool, String) {
+        // What a calling make says of its jobs is not for this one.
+        let output = Command::new("make")
+            .env_remove("MAKEFLAGS")
+            .arg("-C")
+            .arg(&self.0)
+            .args(arguments)
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    }
+}
+
+/// Makefile variables for Icarus, or a word on standard error where there is none.
+fn icarus() -> Option<[String; 2]> {
+    let tool = |name| {
+        candidates(name)
+            .into_iter()
+            .next()
+            .map(|path| path.display().to_string())
+    };
+    let found = tool("iverilog").zip(tool("vvp"));
+    if found.is_none() {
+        eprintln!("skipped: no Icarus Verilog");
+    }
+    found.map(|(iverilog, vvp)| [format!("IVERILOG={iverilog}"), format!("VVP={vvp}")])
+}
+
+#[test]
+fn every_block_passes_in_four_states_with_every_reset() {
+    let Some([iverilog, vvp]) = icarus() else { return };
+    for reset in [Reset::SyncHigh, Reset::SyncLow, Reset::AsyncHigh, Reset::AsyncLow] {
+        let output = Output::new(&format!("{reset:?}"), |params| params.reset = reset);
+        let (pass, text) = output.make(&["sim-icarus", "SEEDS=0 3 5", &iverilog, &vvp]);
+        assert!(pass, "{reset:?}:\n{text}");
+        assert_eq!(text.matches("PASS ").count(), 3 * bench::BENCHES.len(), "{text}");
+    }
+}
+
+#[test]
+fn faults_turn_a_testbench_red() {
+    let verilator = Verilator::find().unwrap();
+    let verilator = format!("VERILATOR={}", verilator.program.display());
+    let mut simulators = vec![vec!["sim-stream_reg".to_owned(), verilator]];
+    if let Some(variables) = icarus() {
+        simulators.push([&["sim-icarus-stream_reg".to_owned()][..], &variables].concat());
+    }
+    let rtl = "rtl/stream_reg.v";
+    let faults = [
+        (
+            rtl,
+            "skid_valid_q ? skid_data_q : push_data",
+            "push_data",
+            "pop, beat ",
+        ),
+        (
+            rtl,
+            "assign push_ready = !skid_valid_q;",
+            "assign push_ready = 1'b0;",
+            "push: 0 of 1000 beats",
+        ),
+        (rtl, "if (advance) head_data_q", "head_data_q", "pop"),
+        (
+            rtl,
+            "assign pop_valid  = head_valid_q;",
+            "assign pop_valid  = head_valid_q && pop_ready;",
+            "",
+        ),
+        (
+            rtl,
+            "head_valid_q <= push || skid_valid_q;",
+            "head_valid_q <= 1'b1;",
+            "pop",
+        ),
+        (
+            rtl,
+            "\nendmodule",
+            "\n always @(posedge clk) if (skid_valid_q) $display(\"CHECK x\");\nendmodule",
+            "CHECK x",
+        ),
+    ];
+    for simulator in &simulators {
+        for (number, (file, find, replace, says)) in faults.iter().enumerate() {
+            let output = Output::new(&format!("fault-{}-{number}", simulator[0]), |_| ());
+            output.replace(file, find, replace);
+            let arguments: Vec<&str> = simulator
+                .iter()
+                .map(String::as_str)
+                .chain(["SEEDS=2 5"])
+                .collect();
+            let (pass, text) = output.make(&arguments);
+            assert!(!pass, "{replace}: passes\n{text}");
+            assert!(
+                text.contains(says) && text.contains("fails; log: "),
+                "{replace}:\n{text}"
+            );
+        }
+        // One bit of one expected value.
+        let output = Output::new(&format!("fault-{}-vector", simulator[0]), |_| ());
+        let path = output.0.join("tb/vectors/stream_reg_pop.hex");
+        let mut text = std::fs::read(&path).unwrap();
+        let digit = text.iter().rposition(|c| *c != b'\n').unwrap();
+        text[digit] = if text[digit] == b'0' { b'1' } else { b'0' };
+        std::fs::write(&path, text).unwrap();
+        let arguments: Vec<&str> = simulator.iter().map(String::as_str).chain(["SEED=0"]).collect();
+        let (pass, text) = output.make(&arguments);
+        assert!(!pass && text.contains("pop, beat 999"), "{text}");
+        assert!(
+            text.contains("replay: make sim-stream_reg SEED=0 WAVES=1"),
+            "{text}"
+        );
+    }
+}
