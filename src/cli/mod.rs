@@ -1,7 +1,7 @@
 //! The command line: raw flags in, one validated configuration out, one function a subcommand.
 //!
 //! A subcommand is a file here with its arguments and a function `run(&Args) -> anyhow::Result<ExitCode>`, a variant of
-//! [`Command`] and an arm of [`run`].
+//! `Command` and an arm of its `run`.
 
 pub mod bench;
 mod completions;
