@@ -5,15 +5,19 @@
 
 `default_nettype none
 
-// Purpose      turns ragged beats of a row into full ones: the kept lanes of successive beats are laid end to end, and
-//              every word but the last of a row leaves with all 16 lanes in use.
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Output       lanes 0 to pop_count-1 hold elements; the data of other lanes is undefined. pop_last marks a row's last
-//              word. Full words do not wait for what follows: a row whose last beat adds nothing to them, or that keeps
-//              nothing at all, ends with a word of pop_count = 0.
-// Latency      a word that is completed by the beat accepted in cycle t is offered in cycle t+2; what a row's last beat
-//              leaves over follows in cycle t+3.
-// Throughput   one beat every cycle; one cycle more for a row whose last beat completes one word and begins another.
+// Purpose      turns ragged beats of a row into full ones: the kept lanes of successive beats are
+//              laid end to end, and every word but the last of a row leaves with all 16 lanes in
+//              use.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Output       lanes 0 to pop_count-1 hold elements; the data of other lanes is undefined. pop_last
+//              marks a row's last word. Full words do not wait for what follows: a row whose last
+//              beat adds nothing to them, or that keeps nothing at all, ends with a word of
+//              pop_count = 0.
+// Latency      a word that is completed by the beat accepted in cycle t is offered in cycle t+2;
+//              what a row's last beat leaves over follows in cycle t+3.
+// Throughput   one beat every cycle; one cycle more for a row whose last beat completes one word
+//              and begins another.
 // Reset        empties the packer. Payload registers have no reset.
 
 module lane_packer #(
@@ -41,7 +45,7 @@ module lane_packer #(
 
   localparam [COUNT_W-1:0] FULL = LANES[COUNT_W-1:0];
 
-  // ---- elements in their lanes -------------------------------------------------------------------------------------
+  // ---- elements in their lanes ------------------------------------------------------------------
 
   wire                    beat_valid;
   wire                    beat_ready;
@@ -71,10 +75,10 @@ module lane_packer #(
       .pop_last  (beat_last)
   );
 
-  // ---- words -------------------------------------------------------------------------------------------------------
+  // ---- words ------------------------------------------------------------------------------------
 
-  // A beat fills the word from lane beat_start on; what passes lane LANES-1 begins the next word. The elements of a
-  // word not yet complete wait in waiting_q, the lower lanes.
+  // A beat fills the word from lane beat_start on; what passes lane LANES-1 begins the next word.
+  // The elements of a word not yet complete wait in waiting_q, the lower lanes.
   reg  [LANES*DATA_W-1:0] waiting_q;
   reg                     rest_valid_q;  // the row's last beat left a second word, in waiting_q
   reg  [     COUNT_W-1:0] rest_count_q;
@@ -109,7 +113,8 @@ module lane_packer #(
       assign pop_data[lane*DATA_W+:DATA_W] = from_waiting[lane] ? waiting_q[lane*DATA_W+:DATA_W]
                                                           : beat_data[lane*DATA_W+:DATA_W];
 
-      // A lane that completes the word in this cycle is stored as well: nothing reads it before it is written again.
+      // A lane that completes the word in this cycle is stored as well: nothing reads it before it
+      // is written again.
       always @(posedge clk) begin
         if (beat_taken && beat_keep[lane]) waiting_q[lane*DATA_W+:DATA_W] <= beat_data[lane*DATA_W+:DATA_W];
       end

@@ -6,10 +6,11 @@
 `default_nettype none
 
 // Purpose      the one place where a RAM is made, so that a flow can put its own macro here.
-// Ports        one write port, one read port. A read is registered: rd_data holds the word 1 cycle after
-//              rd_en, and keeps it until the next read.
-// Rule         no address is read in the cycle in which it is written. With SPATTEN_CHECKS defined, a read that breaks
-//              the rule is reported and returns the complement of the old word, so that no test can pass by luck.
+// Ports        one write port, one read port. A read is registered: rd_data holds the word 1 cycle
+//              after rd_en, and keeps it until the next read.
+// Rule         no address is read in the cycle in which it is written. With SPATTEN_CHECKS defined,
+//              a read that breaks the rule is reported and returns the complement of the old word,
+//              so that no test can pass by luck.
 // Contents     undefined after power-up; there is no reset.
 
 module ram_1r1w #(

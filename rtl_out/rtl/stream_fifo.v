@@ -5,11 +5,13 @@
 
 `default_nettype none
 
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
 // Storage      DEPTH items in a RAM, and up to 3 more that wait, already read, at the output.
 // Latency      an item accepted in cycle t by an empty FIFO is offered in cycle t+3.
 // Throughput   one item every cycle, in and out.
-// Reset        empties the FIFO. Neither the RAM nor the payload registers are reset: valid bits qualify them.
+// Reset        empties the FIFO. Neither the RAM nor the payload registers are reset: valid bits
+//              qualify them.
 
 module stream_fifo #(
     parameter WIDTH = 8,  // payload bits
@@ -39,7 +41,7 @@ module stream_fifo #(
   localparam [COUNT_W-1:0] FULL = DEPTH[COUNT_W-1:0];
   localparam [HEAD_W-1:0] ALL_HEADS = HEADS[HEAD_W-1:0];
 
-  // ---- the RAM as a ring -------------------------------------------------------------------------------------------
+  // ---- the RAM as a ring ------------------------------------------------------------------------
 
   reg [ ADDR_W-1:0] wr_addr_q;
   reg [ ADDR_W-1:0] rd_addr_q;
@@ -84,7 +86,7 @@ module stream_fifo #(
     end
   end
 
-  // ---- the words read, in a shift register whose entry 0 is the output -----------------------------------------------
+  // ---- the words read, in a shift register whose entry 0 is the output --------------------------
 
   reg  [RAM_LATENCY-1:0] arriving_q;  // bit RAM_LATENCY-1: rd_data is a new word
   wire                   arrive = arriving_q[RAM_LATENCY-1];
@@ -95,7 +97,8 @@ module stream_fifo #(
   assign pop_valid = head_valid_q[0];
   assign pop_data  = head_data_q[0+:WIDTH];
 
-  // After the pop, if any, the entries in use are the lowest ones; the arriving word goes behind them.
+  // After the pop, if any, the entries in use are the lowest ones; the arriving word goes behind
+  // them.
   wire [      HEADS-1:0] kept_valid = pop ? head_valid_q >> 1 : head_valid_q;
   wire [HEADS*WIDTH-1:0] kept_data = pop ? head_data_q >> WIDTH : head_data_q;
   wire [      HEADS-1:0] entering = arrive ? ~kept_valid & ((kept_valid << 1) | {{(HEADS - 1){1'b0}}, 1'b1}) : {HEADS{1'b0}};

@@ -5,21 +5,26 @@
 
 `default_nettype none
 
-// Purpose      keeps the k largest elements of each row, in their original order; of equal keys the earlier ones stay
-//              (paper, section IV-B). Quick-select finds the k-th largest key while the row waits in a buffer, and a
-//              filter then lets pass what stays.
-// Units        UNITS selection units take the rows in turn, each with its own two comparator arrays of 16 and two
-//              list memories, so that one row arrives, and is parted, while another is searched and a third is filtered.
-// Row          beats of 16 elements, lanes 0 to push_count-1 in use; only the last beat may hold fewer than 16 (it may
-//              hold none). push_k, any 16-bit number, stands still over the row. At most MAX_ROW elements.
-// Output       the min(k, n) elements that stay, in lanes 0 to pop_count-1; every beat of a row but its last is full. A row
-//              whose last beat adds nothing to full ones, or of which nothing stays, ends with a beat of pop_count = 0.
-//              The data of other lanes is undefined.
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Latency      the first output word of a row comes no earlier than 14 cycles after its last beat; a search adds a
-//              pass of ceil(m / 16) + 5 cycles for each list of m keys that is parted again.
-// Throughput   one beat every cycle as long as the searches keep up: a unit is busy with a row of n elements for
-//              ceil(n / 16) + 6 cycles and the passes of its search.
+// Purpose      keeps the k largest elements of each row, in their original order; of equal keys the
+//              earlier ones stay (paper, section IV-B). Quick-select finds the k-th largest key
+//              while the row waits in a buffer, and a filter then lets pass what stays.
+// Units        UNITS selection units take the rows in turn, each with its own two comparator arrays
+//              of 16 and two list memories, so that one row arrives, and is parted, while another
+//              is searched and a third is filtered.
+// Row          beats of 16 elements, lanes 0 to push_count-1 in use; only the last beat may hold
+//              fewer than 16 (it may hold none). push_k, any 16-bit number, stands still over the
+//              row. At most MAX_ROW elements.
+// Output       the min(k, n) elements that stay, in lanes 0 to pop_count-1; every beat of a row but
+//              its last is full. A row whose last beat adds nothing to full ones, or of which
+//              nothing stays, ends with a beat of pop_count = 0. The data of other lanes is
+//              undefined.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Latency      the first output word of a row comes no earlier than 14 cycles after its last beat;
+//              a search adds a pass of ceil(m / 16) + 5 cycles for each list of m keys that is
+//              parted again.
+// Throughput   one beat every cycle as long as the searches keep up: a unit is busy with a row of n
+//              elements for ceil(n / 16) + 6 cycles and the passes of its search.
 // Reset        forgets everything.
 
 module topk_engine #(
@@ -57,7 +62,7 @@ module topk_engine #(
   localparam BEAT_W  = LANES * (KEY_W + PAYLOAD_W) + COUNT_W + 1;
   localparam DEPTH   = (BUFFER_ROWS * WORDS > 2) ? BUFFER_ROWS * WORDS : 2;
 
-  // ---- rows to units, in turn ------------------------------------------------------------------------------------------
+  // ---- rows to units, in turn -------------------------------------------------------------------
 
   reg  [UNITS-1:0] fill_turn_q;  // one-hot: the unit that takes the row now arriving
   wire [UNITS-1:0] unit_ready;
@@ -72,7 +77,7 @@ module topk_engine #(
     else if (push && push_last) fill_turn_q <= (fill_turn_q << 1) | (fill_turn_q >> (UNITS - 1));
   end
 
-  // ---- the row buffer --------------------------------------------------------------------------------------------------
+  // ---- the row buffer ---------------------------------------------------------------------------
 
   wire                       row_valid;
   wire                       row_ready;
@@ -95,7 +100,7 @@ module topk_engine #(
       .pop_data  ({row_last, row_count, row_payloads, row_keys})
   );
 
-  // ---- selection -------------------------------------------------------------------------------------------------------
+  // ---- selection --------------------------------------------------------------------------------
 
   // A unit's result waits in a register slice, so that the unit can take its next row meanwhile.
   wire [      UNITS-1:0] rule_valids;
@@ -146,7 +151,7 @@ module topk_engine #(
     end
   endgenerate
 
-  // ---- results to the filter, in the same turn ---------------------------------------------------------------------------
+  // ---- results to the filter, in the same turn --------------------------------------------------
 
   wire             rule_valid = |(rule_turn_q & rule_valids);
   reg  [KEY_W-1:0] turn_threshold;

@@ -5,17 +5,20 @@
 
 `default_nettype none
 
-// Purpose      the order-preserving filter of the top-k engine: of each row, keeps the elements whose key is above the
-//              row's threshold and the first rule_ties of those equal to it, and packs them into full beats.
-// Streams      one rule for each row, in row order; the row's beats (lanes 0 to push_count-1 in use). A row's beats are
-//              taken only when its rule is there.
-// Output       lanes 0 to pop_count-1 hold elements; every beat of a row but its last is full. A row whose last beat adds
-//              nothing to full ones, or of which nothing is kept, ends with a beat of pop_count = 0.
-// Protocol     valid/ready on all sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Latency      a rule taken in cycle t admits its row's first beat in cycle t+1. A word that is completed by the beat
-//              accepted in cycle t is offered in cycle t+6.
-// Throughput   one beat every cycle, no bubble between rows; one cycle more for a row whose last beat completes one word
-//              and begins another.
+// Purpose      the order-preserving filter of the top-k engine: of each row, keeps the elements
+//              whose key is above the row's threshold and the first rule_ties of those equal to it,
+//              and packs them into full beats.
+// Streams      one rule for each row, in row order; the row's beats (lanes 0 to push_count-1 in
+//              use). A row's beats are taken only when its rule is there.
+// Output       lanes 0 to pop_count-1 hold elements; every beat of a row but its last is full. A
+//              row whose last beat adds nothing to full ones, or of which nothing is kept, ends
+//              with a beat of pop_count = 0.
+// Protocol     valid/ready on all sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Latency      a rule taken in cycle t admits its row's first beat in cycle t+1. A word that is
+//              completed by the beat accepted in cycle t is offered in cycle t+6.
+// Throughput   one beat every cycle, no bubble between rows; one cycle more for a row whose last
+//              beat completes one word and begins another.
 // Reset        forgets everything. Payload registers have no reset.
 
 module topk_filter #(
@@ -56,7 +59,7 @@ module topk_filter #(
 
   genvar lane;
 
-  // ---- the rule of the row in progress -------------------------------------------------------------------------------
+  // ---- the rule of the row in progress ----------------------------------------------------------
 
   reg              rule_valid_q;
   reg  [KEY_W-1:0] threshold_q;
@@ -80,7 +83,7 @@ module topk_filter #(
     end
   end
 
-  // ---- stage 1: keys against the threshold ---------------------------------------------------------------------------
+  // ---- stage 1: keys against the threshold ------------------------------------------------------
 
   reg                        s1_valid_q;
   reg                        s2_valid_q;
@@ -175,7 +178,7 @@ end
     end
   end
 
-  // ---- stage 2: ties counted within the beat ---------------------------------------------------------------------------
+  // ---- stage 2: ties counted within the beat ----------------------------------------------------
 
   // tie_counts: in lane i, the equal keys in lanes 0 to i.
   reg [79:0] tie_counts;
@@ -250,7 +253,7 @@ end
     end
   end
 
-  // ---- stage 3: what stays -----------------------------------------------------------------------------------------------
+  // ---- stage 3: what stays ----------------------------------------------------------------------
 
   reg  [          NUM_W-1:0] left_q;  // ties that may still stay in this row
   reg                        first_q;  // the next beat is a row's first
@@ -289,7 +292,7 @@ end
     end
   end
 
-  // ---- stages 4 to 6: full beats -----------------------------------------------------------------------------------------
+  // ---- stages 4 to 6: full beats ----------------------------------------------------------------
 
   wire                       word_valid;
   wire                       word_ready;

@@ -5,21 +5,26 @@
 
 `default_nettype none
 
-// Purpose      finds the k-th largest key of a row by quick-select, as the top-k engine of the paper's section IV-B: two
-//              arrays of 16 comparators part a list into the keys above and below a pivot, two packers write them
-//              into two list memories, and the side that holds the k-th largest is parted again.
-// Pivots       the row itself is parted while it arrives, around the threshold of the row before it. Each later pivot is
-//              picked from 8 keys sampled on the way, at the rank that k and the length of the list suggest; a pass that
-//              leaves more than 3/4 of its list bars the extreme samples of the next. When all keys of a list are among
-//              its samples, the answer is picked from them without another pass.
-// Row          beats of 16 keys, lanes 0 to push_count-1 in use; only the last beat may hold fewer than 16. push_k
-//              stands still over the row. At most MAX_ROW keys.
-// Result       keep every key above result_threshold, and the first result_ties of those equal to it: that is k keys, or
-//              all when there are fewer. result_ties is MAX_ROW when all are kept.
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Latency      from the row's last beat to its result: 5 cycles when the first pivot is the answer. A pass over a list of
-//              m keys adds ceil(m / 16) + 5 cycles, an answer from samples 2.
-// Throughput   one row at a time: the next row's first beat may follow in the cycle after the result is taken.
+// Purpose      finds the k-th largest key of a row by quick-select, as the top-k engine of the
+//              paper's section IV-B: two arrays of 16 comparators part a list into the keys above
+//              and below a pivot, two packers write them into two list memories, and the side that
+//              holds the k-th largest is parted again.
+// Pivots       the row itself is parted while it arrives, around the threshold of the row before
+//              it. Each later pivot is picked from 8 keys sampled on the way, at the rank that k
+//              and the length of the list suggest; a pass that leaves more than 3/4 of its list
+//              bars the extreme samples of the next. When all keys of a list are among its samples,
+//              the answer is picked from them without another pass.
+// Row          beats of 16 keys, lanes 0 to push_count-1 in use; only the last beat may hold fewer
+//              than 16. push_k stands still over the row. At most MAX_ROW keys.
+// Result       keep every key above result_threshold, and the first result_ties of those equal to
+//              it: that is k keys, or all when there are fewer. result_ties is MAX_ROW when all are
+//              kept.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Latency      from the row's last beat to its result: 5 cycles when the first pivot is the answer.
+//              A pass over a list of m keys adds ceil(m / 16) + 5 cycles, an answer from samples 2.
+// Throughput   one row at a time: the next row's first beat may follow in the cycle after the
+//              result is taken.
 // Reset        forgets the row; the first row's pivot is then the middle of the range.
 
 module topk_select #(
@@ -58,7 +63,7 @@ module topk_select #(
   localparam [  NUM_W-1:0] FULL_NUM = LANES[NUM_W-1:0];
   localparam [  NUM_W-1:0] MAX      = MAX_ROW[NUM_W-1:0];
 
-  // ---- control -----------------------------------------------------------------------------------------------------
+  // ---- control ----------------------------------------------------------------------------------
 
   localparam [2:0] FILL   = 3'd0;  // take a row, parting it
   localparam [2:0] SETTLE = 3'd1;  // the last beat of a pass is under way
@@ -92,7 +97,7 @@ module topk_select #(
   assign push_ready   = state_q == FILL;
   assign result_valid = state_q == DONE;
 
-  // ---- reading a list ------------------------------------------------------------------------------------------------
+  // ---- reading a list ---------------------------------------------------------------------------
 
   reg  [  NUM_W-1:0] size_q;  // keys of the list, then those not yet read
   reg  [ ADDR_W-1:0] rd_addr_q;
@@ -113,7 +118,7 @@ module topk_select #(
   wire [LANES*KEY_W-1:0] high_rd_data;
   wire [LANES*KEY_W-1:0] low_rd_data;
 
-  // ---- stage 1: a word of the row or of a list, against the pivot ----------------------------------------------------
+  // ---- stage 1: a word of the row or of a list, against the pivot -------------------------------
 
   wire               enter = push || read;
   wire               enter_last = read ? last_word : push_last;
@@ -196,7 +201,7 @@ module topk_select #(
   s1_below[15] = s1_used_q[15] && (s1_keys[15 * KEY_W +: KEY_W] < pivot_q);
 end
 
-  // ---- stage 2: the two sides, and samples of them -------------------------------------------------------------------
+  // ---- stage 2: the two sides, and samples of them ----------------------------------------------
 
   reg                    s2_valid_q;
   reg                    s2_first_q;
@@ -220,9 +225,10 @@ end
     s2_keys_q  <= s1_keys;
   end
 
-  // Slot of the sample that a beat replaces when no slot is free: beats 0 to 7 fall to slots 0 to 7; from then on four
-  // beats are sampled of every doubling of the row, and replace every other one of the samples so far. The samples of a
-  // long list are thus spread evenly over it, which keeps sorted rows fast.
+  // Slot of the sample that a beat replaces when no slot is free: beats 0 to 7 fall to slots 0 to
+  // 7; from then on four beats are sampled of every doubling of the row, and replace every other
+  // one of the samples so far. The samples of a long list are thus spread evenly over it, which
+  // keeps sorted rows fast.
   reg  [     ADDR_W:0] tick_gap_q;  // beats between samples, less one
   reg  [     ADDR_W:0] tick_wait_q;
   reg  [          2:0] tick_index_q;
@@ -292,7 +298,8 @@ end
       for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
         localparam SLOT = bank * GROUPS + group;
 
-        // The lowest free slot of the group takes the key; with none free, the slot whose turn it is.
+        // The lowest free slot of the group takes the key; with none free, the slot whose turn it
+        // is.
         wire above_free, below_free, above_here, below_here;
 
         if (bank == 0) begin : g_lowest
@@ -324,8 +331,8 @@ end
     end
   endgenerate
 
-  // The two lists. A word is written at least four cycles after the word at its address was read, and the next pass
-  // reads its first word in the cycle after the last one was written.
+  // The two lists. A word is written at least four cycles after the word at its address was read,
+  // and the next pass reads its first word in the cycle after the last one was written.
   wire                   high_wr_en;
   wire                   low_wr_en;
   wire [LANES*KEY_W-1:0] high_wr_data;
@@ -335,8 +342,8 @@ end
   reg  [     ADDR_W-1:0] high_wr_addr_q;
   reg  [     ADDR_W-1:0] low_wr_addr_q;
 
-  // The packers are always ready but in the cycle after a pass's last beat, when none follows. The lists are counted by
-  // stage 4.
+  // The packers are always ready but in the cycle after a pass's last beat, when none follows. The
+  // lists are counted by stage 4.
   wire                   unused_high_ready;
   wire                   unused_low_ready;
   wire [    COUNT_W-1:0] unused_high_count;
@@ -414,7 +421,7 @@ end
       .rd_data(low_rd_data)
   );
 
-  // ---- stage 3: counts -----------------------------------------------------------------------------------------------
+  // ---- stage 3: counts --------------------------------------------------------------------------
 
   // Adder trees, level by level.
   reg  [15:0] above_0;
@@ -479,7 +486,7 @@ end
     s3_below_q <= below_3;
   end
 
-  // ---- stage 4: on which side the k-th largest is --------------------------------------------------------------------
+  // ---- stage 4: on which side the k-th largest is -----------------------------------------------
 
   reg         [NUM_W-1:0] target_q;  // the rank sought in the list, from 1
   reg                     fill_pass_q;  // the pass is the one over the arriving row
@@ -548,9 +555,10 @@ end
     else if (read) size_q <= whole ? size_q - FULL_NUM : {NUM_W{1'b0}};
   end
 
-  // ---- the pivot, from the samples of the list that goes on ------------------------------------------------------------
+  // ---- the pivot, from the samples of the list that goes on -------------------------------------
 
-  // decide: every pair of samples compared. Bit i*SAMPLES+j, for i < j: sample i is not below sample j; they are equal.
+  // decide: every pair of samples compared. Bit i*SAMPLES+j, for i < j: sample i is not below
+  // sample j; they are equal.
   wire [SAMPLES*KEY_W-1:0] pick_keys = in_above ? above_keys_q : below_keys_q;
   wire [      SAMPLES-1:0] pick_set = in_above ? above_set_q : below_set_q;
 
@@ -627,8 +635,9 @@ end
     equal_q     <= equal;
   end
 
-  // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot), and how many of those
-  // are equal to it; of the list, how many of its eighths the rank sought lies above.
+  // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot),
+  // and how many of those are equal to it; of the list, how many of its eighths the rank sought
+  // lies above.
   reg  [        6:0] eighths_q;
   reg  [        3:0] picks;  // samples of the list
   reg  [        3:0] picks_q;

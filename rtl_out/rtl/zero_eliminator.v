@@ -5,18 +5,23 @@
 
 `default_nettype none
 
-// Purpose      moves the kept lanes of a beat together, in order, as the zero eliminator of the paper's section IV-B.
-//              A prefix count gives each kept lane its destination; $clog2(LANES) layers of exchanges bring it there,
-//              layer b deciding bit b of the lane number. The destination travels with the element.
-// CHAIN        0: the first kept lane of every beat goes to lane 0. 1: it goes to the lane after the last one of the
-//              beat before (lane 0 again after push_last), so that the beats of a row lie end to end, lane LANES-1 being
-//              followed by lane 0; lanes below pop_start then belong to the next word. The network is the same.
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Output       pop_keep marks the lanes that hold elements, pop_count of them, from lane pop_start on; the data of
-//              other lanes is undefined. A beat in gives a beat out, even an empty one.
+// Purpose      moves the kept lanes of a beat together, in order, as the zero eliminator of the
+//              paper's section IV-B. A prefix count gives each kept lane its destination;
+//              $clog2(LANES) layers of exchanges bring it there, layer b deciding bit b of the lane
+//              number. The destination travels with the element.
+// CHAIN        0: the first kept lane of every beat goes to lane 0. 1: it goes to the lane after
+//              the last one of the beat before (lane 0 again after push_last), so that the beats of
+//              a row lie end to end, lane LANES-1 being followed by lane 0; lanes below pop_start
+//              then belong to the next word. The network is the same.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Output       pop_keep marks the lanes that hold elements, pop_count of them, from lane pop_start
+//              on; the data of other lanes is undefined. A beat in gives a beat out, even an empty
+//              one.
 // Latency      a beat accepted in cycle t is offered in cycle t+2.
 // Throughput   one beat every cycle.
-// Reset        empties the pipeline. Payload registers have no reset: their valid bits qualify them.
+// Reset        empties the pipeline. Payload registers have no reset: their valid bits qualify
+//              them.
 
 module zero_eliminator #(
     parameter DATA_W = 12,  // bits of an element
@@ -44,7 +49,7 @@ module zero_eliminator #(
   localparam LANE_W  = 4;  // bits of a lane number
   localparam COUNT_W = 5;  // bits of a count, 0 to LANES
 
-  // ---- stage 1: destinations ---------------------------------------------------------------------------------------
+  // ---- stage 1: destinations --------------------------------------------------------------------
 
   // counts: in lane i, the kept lanes from 0 to i, modulo LANES.
   reg [63:0] counts;
@@ -174,11 +179,12 @@ end
     end
   endgenerate
 
-  // ---- stage 2: exchanges ------------------------------------------------------------------------------------------
+  // ---- stage 2: exchanges -----------------------------------------------------------------------
 
-  // Vectors of number b enter layer b; the last ones leave the network. No two elements meet: on the way in, elements of
-  // one pair have consecutive destinations, which differ in the bit that the layer decides, and so on inwards. A layer
-  // passes on the bits of the destination that are still to be decided.
+  // Vectors of number b enter layer b; the last ones leave the network. No two elements meet: on
+  // the way in, elements of one pair have consecutive destinations, which differ in the bit that
+  // the layer decides, and so on inwards. A layer passes on the bits of the destination that are
+  // still to be decided.
   wire [LANES-1:0] keep_0 = s1_keep_q;
   wire [LANES*DATA_W-1:0] data_0 = s1_data_q;
   wire [LANES*LANE_W-1:0] lane_0 = s1_lane_q;
@@ -236,7 +242,8 @@ end
     end
   endgenerate
 
-  // Layer 1: cross: the lane takes the element of its partner, 2 lanes away; stay: it keeps its own.
+  // Layer 1: cross: the lane takes the element of its partner, 2 lanes away; stay: it keeps its
+  // own.
   reg  [LANES-1:0] cross_1;
   reg  [LANES-1:0] stay_1;
   wire [LANES-1:0] keep_2 = cross_1 | stay_1;
@@ -289,7 +296,8 @@ end
     end
   endgenerate
 
-  // Layer 2: cross: the lane takes the element of its partner, 4 lanes away; stay: it keeps its own.
+  // Layer 2: cross: the lane takes the element of its partner, 4 lanes away; stay: it keeps its
+  // own.
   reg  [LANES-1:0] cross_2;
   reg  [LANES-1:0] stay_2;
   wire [LANES-1:0] keep_3 = cross_2 | stay_2;
@@ -342,7 +350,8 @@ end
     end
   endgenerate
 
-  // Layer 3: cross: the lane takes the element of its partner, 8 lanes away; stay: it keeps its own.
+  // Layer 3: cross: the lane takes the element of its partner, 8 lanes away; stay: it keeps its
+  // own.
   reg  [LANES-1:0] cross_3;
   reg  [LANES-1:0] stay_3;
   wire [LANES-1:0] keep_4 = cross_3 | stay_3;

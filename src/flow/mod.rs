@@ -35,6 +35,11 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
     let mut tree = Tree::new();
     for (path, contents) in testbenches {
         ensure!(path.starts_with("tb/"), "testbench file {path} is not under tb/");
+        let contents = match String::from_utf8(contents) {
+            Ok(text) if path.ends_with(".sv") => rtl::format::format(&text).into_bytes(),
+            Ok(text) => text.into_bytes(),
+            Err(binary) => binary.into_bytes(),
+        };
         tree.insert(path, contents);
     }
     tree.insert("spatten.f".into(), lines(&files).into());

@@ -1,6 +1,6 @@
 //! From modules to Verilog text: the one place that names, stamps, documents and orders the emitted files.
 
-use super::{Entry, MODULES, Module};
+use super::{Entry, MODULES, Module, format};
 use crate::config::{Config, Reset};
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
@@ -115,11 +115,10 @@ fn render(entry: &Entry, config: &Config) -> anyhow::Result<String> {
     context.insert("rst", &ResetStyle::from(config.reset));
     context.insert("config", &template_names(config)?);
     let body = render_template(entry.template, &context)?;
-    Ok(format!(
-        "{}\n{}\n`default_nettype wire\n",
-        banner(entry.module, config),
-        tidy(&body)
-    ))
+    let head = banner(entry.module, config);
+    Ok(format::format(&format!(
+        "{head}\n{body}\n`default_nettype wire\n"
+    )))
 }
 
 /// The parameters under names that templates can write: `config.head_dim`.
@@ -173,18 +172,6 @@ pub(crate) fn render_template(template: &str, context: &tera::Context) -> anyhow
     }
     tera.add_raw_template("template", &text)?;
     Ok(tera.render("template", context)?)
-}
-
-/// Removes trailing blanks and runs of empty lines, which conditional parts of templates leave behind.
-fn tidy(text: &str) -> String {
-    let mut tidy = String::with_capacity(text.len());
-    for line in text.trim().lines().map(str::trim_end) {
-        if !(line.is_empty() && tidy.ends_with("\n\n")) {
-            tidy.push_str(line);
-            tidy.push('\n');
-        }
-    }
-    tidy
 }
 
 #[cfg(test)]

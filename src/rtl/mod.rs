@@ -5,6 +5,7 @@
 //! co-simulation all come from that description.
 
 mod emit;
+pub mod format;
 pub mod logic;
 
 pub(crate) use emit::render_template;
