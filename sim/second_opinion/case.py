@@ -246,7 +246,8 @@ class Replay:
             event.end()
 
     def load(self, fields):
-        name, msb_bits, lsb_bits = fields.take("tensor", str), fields.unsigned("msb-bits", 8), fields.unsigned("lsb-bits", 8)
+        name = fields.take("tensor", str)
+        msb_bits, lsb_bits = fields.unsigned("msb-bits", 8), fields.unsigned("lsb-bits", 8)
         first = fields.unsigned("first-token", 32)
         msb = read_region(fields.object("msb"))
         lsb = read_region(fields.object("lsb")) if "lsb" in fields.left else Region()
