@@ -181,7 +181,8 @@ def command(rng, reset, dim, group, bits, regions, length, config):
     }
     if chance(0.3):
         # Few bits are cut from the sum: halves are common.
-        made["output"] = {"mantissa": rng.choice((1, 3, 4)), "shift": max(1, prob_width + width - config["out-width"] + 2)}
+        shift = max(1, prob_width + width - config["out-width"] + 2)
+        made["output"] = {"mantissa": rng.choice((1, 3, 4)), "shift": shift}
     if chance(0.2):
         # A flat row of as many keys as the list may have: its probability, and the threshold that just meets it.
         made["scale"]["mantissa"] = 0
