@@ -23,20 +23,20 @@
 module lane_packer #(
     parameter DATA_W = 12  // bits of an element
 ) (
-    input  wire                       clk,
-    input  wire                       rst,
+    input  wire                 clk,
+    input  wire                 rst,
 
-    input  wire                       push_valid,
-    output wire                       push_ready,
+    input  wire                 push_valid,
+    output wire                 push_ready,
     input  wire [16*DATA_W-1:0] push_data,
-    input  wire [15:0] push_keep,
-    input  wire                       push_last,
+    input  wire [15:0]          push_keep,
+    input  wire                 push_last,
 
-    output wire                       pop_valid,
-    input  wire                       pop_ready,
+    output wire                 pop_valid,
+    input  wire                 pop_ready,
     output wire [16*DATA_W-1:0] pop_data,
-    output wire [4:0] pop_count,
-    output wire                       pop_last
+    output wire [4:0]           pop_count,
+    output wire                 pop_last
 );
 
   localparam LANES   = 16;
@@ -83,7 +83,7 @@ module lane_packer #(
   reg                     rest_valid_q;  // the row's last beat left a second word, in waiting_q
   reg  [     COUNT_W-1:0] rest_count_q;
 
-  wire [COUNT_W-1:0] filled = {{(COUNT_W - LANE_W){1'b0}}, beat_start} + beat_count;  // below 2 * LANES
+  wire [COUNT_W-1:0] filled = {{(COUNT_W - LANE_W){1'b0}}, beat_start} + beat_count;
   wire full = filled >= FULL;
   wire overflow = filled > FULL;
   wire [LANES-1:0] from_waiting = {LANES{rest_valid_q}} | ~({LANES{1'b1}} << beat_start);
@@ -116,7 +116,9 @@ module lane_packer #(
       // A lane that completes the word in this cycle is stored as well: nothing reads it before it
       // is written again.
       always @(posedge clk) begin
-        if (beat_taken && beat_keep[lane]) waiting_q[lane*DATA_W+:DATA_W] <= beat_data[lane*DATA_W+:DATA_W];
+        if (beat_taken && beat_keep[lane]) begin
+          waiting_q[lane*DATA_W+:DATA_W] <= beat_data[lane*DATA_W+:DATA_W];
+        end
       end
     end
   endgenerate

@@ -34,25 +34,25 @@ module topk_engine #(
     parameter UNITS       = 2,  // selection units
     parameter BUFFER_ROWS = 2  // longest rows that the row buffer holds
 ) (
-    input  wire             clk,
-    input  wire             rst,
+    input  wire                    clk,
+    input  wire                    rst,
 
-    input  wire             push_valid,
-    output wire             push_ready,
-    input  wire [16*KEY_W-1:0] push_keys,
+    input  wire                    push_valid,
+    output wire                    push_ready,
+    input  wire [16*KEY_W-1:0]     push_keys,
     input  wire [16*PAYLOAD_W-1:0] push_payloads,
-    input  wire [4:0] push_count,
-    input  wire             push_last,
-    input  wire [15:0]      push_k,
+    input  wire [4:0]              push_count,
+    input  wire                    push_last,
+    input  wire [15:0]             push_k,
 
-    output wire             pop_valid,
-    input  wire             pop_ready,
-    output wire [16*KEY_W-1:0] pop_keys,
+    output wire                    pop_valid,
+    input  wire                    pop_ready,
+    output wire [16*KEY_W-1:0]     pop_keys,
     output wire [16*PAYLOAD_W-1:0] pop_payloads,
-    output wire [4:0] pop_count,
-    output wire             pop_last,
+    output wire [4:0]              pop_count,
+    output wire                    pop_last,
 
-    output wire [UNITS-1:0] pass_start  // by unit: a pass over a list begins, for counting
+    output wire [UNITS-1:0]        pass_start  // by unit: a pass over a list begins, for counting
 );
 
   localparam LANES   = 16;
@@ -169,7 +169,9 @@ module topk_engine #(
 
   always @(posedge clk) begin
     if (rst) rule_turn_q <= {{(UNITS - 1){1'b0}}, 1'b1};
-    else if (rule_valid && rule_ready) rule_turn_q <= (rule_turn_q << 1) | (rule_turn_q >> (UNITS - 1));
+    else if (rule_valid && rule_ready) begin
+      rule_turn_q <= (rule_turn_q << 1) | (rule_turn_q >> (UNITS - 1));
+    end
   end
 
   topk_filter #(

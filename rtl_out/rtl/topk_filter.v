@@ -24,34 +24,34 @@
 module topk_filter #(
     parameter KEY_W     = 12,  // bits of a key, unsigned
     parameter PAYLOAD_W = 10,  // bits that travel with a key
-    parameter MAX_ROW   = 1024,  // longest row
-    parameter NUM_W     = $clog2(MAX_ROW + 1)  // bits of a number of keys; derived
+    parameter MAX_ROW   = 1024  // longest row
 ) (
-    input  wire             clk,
-    input  wire             rst,
+    input  wire                         clk,
+    input  wire                         rst,
 
-    input  wire             rule_valid,
-    output wire             rule_ready,
-    input  wire [KEY_W-1:0] rule_threshold,
-    input  wire [NUM_W-1:0] rule_ties,
+    input  wire                         rule_valid,
+    output wire                         rule_ready,
+    input  wire [KEY_W-1:0]             rule_threshold,
+    input  wire [$clog2(MAX_ROW+1)-1:0] rule_ties,
 
-    input  wire             push_valid,
-    output wire             push_ready,
-    input  wire [16*KEY_W-1:0] push_keys,
-    input  wire [16*PAYLOAD_W-1:0] push_payloads,
-    input  wire [4:0] push_count,
-    input  wire             push_last,
+    input  wire                         push_valid,
+    output wire                         push_ready,
+    input  wire [16*KEY_W-1:0]          push_keys,
+    input  wire [16*PAYLOAD_W-1:0]      push_payloads,
+    input  wire [4:0]                   push_count,
+    input  wire                         push_last,
 
-    output wire             pop_valid,
-    input  wire             pop_ready,
-    output wire [16*KEY_W-1:0] pop_keys,
-    output wire [16*PAYLOAD_W-1:0] pop_payloads,
-    output wire [4:0] pop_count,
-    output wire             pop_last
+    output wire                         pop_valid,
+    input  wire                         pop_ready,
+    output wire [16*KEY_W-1:0]          pop_keys,
+    output wire [16*PAYLOAD_W-1:0]      pop_payloads,
+    output wire [4:0]                   pop_count,
+    output wire                         pop_last
 );
 
   localparam LANES     = 16;
   localparam COUNT_W   = 5;  // bits of a count, 0 to LANES
+  localparam NUM_W     = $clog2(MAX_ROW + 1);  // bits of a number of keys
   localparam ELEMENT_W = KEY_W + PAYLOAD_W;
 
   localparam [NUM_W-1:0] FULL_NUM = LANES[NUM_W-1:0];
@@ -260,7 +260,8 @@ end
 
   wire [          NUM_W-1:0] left = first_q ? s2_ties_q : left_q;
   wire [        COUNT_W-1:0] left_here = (left >= FULL_NUM) ? FULL : left[COUNT_W-1:0];
-  wire [          NUM_W-1:0] tied = {{(NUM_W - COUNT_W){1'b0}}, s2_tie_counts_q[(LANES-1)*COUNT_W+:COUNT_W]};
+  wire [        COUNT_W-1:0] tied_here = s2_tie_counts_q[(LANES-1)*COUNT_W+:COUNT_W];
+  wire [          NUM_W-1:0] tied = {{(NUM_W - COUNT_W){1'b0}}, tied_here};
 
   always @(posedge clk) begin
     if (rst) first_q <= 1'b1;

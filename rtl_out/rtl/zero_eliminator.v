@@ -27,22 +27,22 @@ module zero_eliminator #(
     parameter DATA_W = 12,  // bits of an element
     parameter CHAIN  = 0  // 1: beats of a row are laid end to end
 ) (
-    input  wire                       clk,
-    input  wire                       rst,
+    input  wire                 clk,
+    input  wire                 rst,
 
-    input  wire                       push_valid,
-    output wire                       push_ready,
+    input  wire                 push_valid,
+    output wire                 push_ready,
     input  wire [16*DATA_W-1:0] push_data,
-    input  wire [15:0] push_keep,
-    input  wire                       push_last,
+    input  wire [15:0]          push_keep,
+    input  wire                 push_last,
 
-    output wire                       pop_valid,
-    input  wire                       pop_ready,
+    output wire                 pop_valid,
+    input  wire                 pop_ready,
     output wire [16*DATA_W-1:0] pop_data,
-    output wire [15:0] pop_keep,
-    output wire [3:0] pop_start,
-    output wire [4:0] pop_count,
-    output wire                       pop_last
+    output wire [15:0]          pop_keep,
+    output wire [3:0]           pop_start,
+    output wire [4:0]           pop_count,
+    output wire                 pop_last
 );
 
   localparam LANES   = 16;

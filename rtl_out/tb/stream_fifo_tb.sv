@@ -114,7 +114,8 @@ module stream_fifo_tb;
           $finish;
         end
       end else if (quiet > PATIENCE) begin
-        $display("FAIL stream_fifo: seed %0d, cycle %0d: no handshake for %0d cycles", seed, cycle, quiet);
+        $display("FAIL stream_fifo: seed %0d, cycle %0d: no handshake for %0d cycles",
+                 seed, cycle, quiet);
         $display("  push: %0d of 1000 beats", push_beat);
         $display("  pop: %0d of 1000 beats", pop_beat);
         $display("  replay: make sim-stream_fifo SEED=%0d WAVES=1", seed);
@@ -125,7 +126,8 @@ module stream_fifo_tb;
 
   always @(posedge clk) begin
     if (pop_mismatch) begin
-      $display("FAIL stream_fifo: seed %0d, cycle %0d, pop, beat %0d", seed, cycle, pop_beat);
+      $display("FAIL stream_fifo: seed %0d, cycle %0d, pop, beat %0d",
+               seed, cycle, pop_beat);
       $display("  data: expected %h, got %h, compared bits %h",
                pop_expected[7:0], pop_payload[7:0],
                pop_compared[7:0]);

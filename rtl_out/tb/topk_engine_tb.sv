@@ -124,7 +124,8 @@ module topk_engine_tb;
           $finish;
         end
       end else if (quiet > PATIENCE) begin
-        $display("FAIL topk_engine: seed %0d, cycle %0d: no handshake for %0d cycles", seed, cycle, quiet);
+        $display("FAIL topk_engine: seed %0d, cycle %0d: no handshake for %0d cycles",
+                 seed, cycle, quiet);
         $display("  push: %0d of 472 beats", push_beat);
         $display("  pop: %0d of 213 beats", pop_beat);
         $display("  replay: make sim-topk_engine SEED=%0d WAVES=1", seed);
@@ -135,7 +136,8 @@ module topk_engine_tb;
 
   always @(posedge clk) begin
     if (pop_mismatch) begin
-      $display("FAIL topk_engine: seed %0d, cycle %0d, pop, beat %0d", seed, cycle, pop_beat);
+      $display("FAIL topk_engine: seed %0d, cycle %0d, pop, beat %0d",
+               seed, cycle, pop_beat);
       $display("  keys: expected %h, got %h, compared bits %h",
                pop_expected[191:0], pop_payload[191:0],
                pop_compared[191:0]);

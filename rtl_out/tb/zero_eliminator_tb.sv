@@ -120,7 +120,8 @@ module zero_eliminator_tb;
           $finish;
         end
       end else if (quiet > PATIENCE) begin
-        $display("FAIL zero_eliminator: seed %0d, cycle %0d: no handshake for %0d cycles", seed, cycle, quiet);
+        $display("FAIL zero_eliminator: seed %0d, cycle %0d: no handshake for %0d cycles",
+                 seed, cycle, quiet);
         $display("  push: %0d of 686 beats", push_beat);
         $display("  pop: %0d of 686 beats", pop_beat);
         $display("  replay: make sim-zero_eliminator SEED=%0d WAVES=1", seed);
@@ -131,7 +132,8 @@ module zero_eliminator_tb;
 
   always @(posedge clk) begin
     if (pop_mismatch) begin
-      $display("FAIL zero_eliminator: seed %0d, cycle %0d, pop, beat %0d", seed, cycle, pop_beat);
+      $display("FAIL zero_eliminator: seed %0d, cycle %0d, pop, beat %0d",
+               seed, cycle, pop_beat);
       $display("  data: expected %h, got %h, compared bits %h",
                pop_expected[191:0], pop_payload[191:0],
                pop_compared[191:0]);

@@ -41,6 +41,10 @@ impl Bench for TopkEngine {
                 c.ram_latency = 2;
                 c.parallelism = 2;
             })?,
+            Point::new("ram-macro-p4").config(|c| {
+                c.ram = crate::config::Ram::Macro;
+                c.parallelism = 4;
+            })?,
             Point::new("one-unit").parameter("UNITS", 1),
             Point::new("three-units").parameter("UNITS", 3).parameter("BUFFER_ROWS", 3),
             Point::new("row100").parameter("MAX_ROW", 100),

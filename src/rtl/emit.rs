@@ -53,7 +53,7 @@ impl From<Reset> for ResetStyle {
 /// When a template or a module's description is wrong: an unknown variable, an instance of an unregistered module.
 pub fn sources(config: &Config) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for entry in in_dependency_order(MODULES)? {
+    for entry in in_dependency_order(MODULES, config)? {
         let module = entry.module.name();
         let text = render(entry, config).with_context(|| format!("module {module}"))?;
         sources.push(Source { module, text });
@@ -65,18 +65,19 @@ pub fn sources(config: &Config) -> anyhow::Result<Vec<Source>> {
 ///
 /// # Errors
 /// As [`sources`].
-pub fn in_order() -> anyhow::Result<Vec<&'static dyn Module>> {
-    Ok(in_dependency_order(MODULES)?
+pub fn in_order(config: &Config) -> anyhow::Result<Vec<&'static dyn Module>> {
+    Ok(in_dependency_order(MODULES, config)?
         .into_iter()
         .map(|entry| entry.module)
         .collect())
 }
 
 /// The modules so ordered that each comes after those it instantiates, otherwise as listed.
-fn in_dependency_order(entries: &[Entry]) -> anyhow::Result<Vec<&Entry>> {
+fn in_dependency_order<'a>(entries: &'a [Entry], config: &Config) -> anyhow::Result<Vec<&'a Entry>> {
     fn visit<'a>(
         name: &str,
         entries: &'a [Entry],
+        config: &Config,
         path: &mut Vec<String>,
         ordered: &mut Vec<&'a Entry>,
     ) -> anyhow::Result<()> {
@@ -95,16 +96,16 @@ fn in_dependency_order(entries: &[Entry]) -> anyhow::Result<Vec<&Entry>> {
             );
         };
         path.push(name.to_owned());
-        for child in entry.module.instantiates() {
-            visit(child, entries, path, ordered)?;
+        for child in entry.module.instantiates(config) {
+            visit(child, entries, config, path, ordered)?;
         }
         path.pop();
         ordered.push(entry);
         Ok(())
     }
     let mut ordered = Vec::new();
-    for entry in entries {
-        visit(entry.module.name(), entries, &mut Vec::new(), &mut ordered)?;
+    for entry in entries.iter().filter(|entry| entry.module.exists(config)) {
+        visit(entry.module.name(), entries, config, &mut Vec::new(), &mut ordered)?;
     }
     Ok(ordered)
 }
@@ -214,7 +215,7 @@ mod tests {
                 ..Params::clone(&Config::default())
             };
             let sources = sources(&Config::try_from(params).unwrap()).unwrap();
-            assert_eq!(sources.len(), MODULES.len());
+            assert_eq!(sources.len(), MODULES.iter().filter(|e| e.module.exists(&config)).count());
             for source in sources {
                 assert!(
                     source.text.contains(&format!("\nmodule {} ", source.module)),

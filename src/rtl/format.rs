@@ -1,7 +1,8 @@
 //! The formatting pass over emitted Verilog: blanks, empty lines, and comments wrapped at the style guide's width.
 //!
 //! Templates may wrap their comments wherever is handy, and values that they print may lengthen a line; here a paragraph
-//! with a line that is too long is wrapped again. Code is left as it is.
+//! with a line that is too long is wrapped again. Ports are set in columns, since their ranges depend on the
+//! configuration. Other code is left as it is.
 
 /// Columns of a line.
 const COLUMNS: usize = 100;
@@ -20,6 +21,7 @@ pub fn format(text: &str) -> String {
             lines.push(line.to_owned());
         }
     }
+    align_ports(&mut lines);
     let mut formatted = Vec::with_capacity(lines.len());
     let mut rest = lines.as_slice();
     while let Some(first) = rest.first() {
@@ -44,6 +46,51 @@ pub fn format(text: &str) -> String {
         rest = after;
     }
     formatted.join("\n") + "\n"
+}
+
+/// Sets the ports of each module in columns: direction, range, name.
+fn align_ports(lines: &mut [String]) {
+    for list in lines.split_mut(|line| line.trim() == ");") {
+        let range = list
+            .iter()
+            .filter_map(|line| Port::parse(line))
+            .map(|port| port.range.len())
+            .max();
+        for line in list {
+            if let (Some(port), Some(range)) = (Port::parse(line), range) {
+                let gap = if range > 0 { " " } else { "" };
+                *line = format!("    {} {:<range$}{gap}{}", port.direction, port.range, port.name);
+            }
+        }
+    }
+}
+
+/// A line that declares a port of one module's list.
+struct Port<'a> {
+    /// `input  wire` or `output wire`.
+    direction: &'static str,
+    /// `[7:0]`, or nothing.
+    range: &'a str,
+    /// The name and what follows it.
+    name: &'a str,
+}
+
+impl<'a> Port<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let code = line.strip_prefix("    ")?;
+        let (direction, rest) = ["input  wire", "output wire"]
+            .into_iter()
+            .find_map(|direction| Some((direction, code.strip_prefix(direction)?.trim_start())))?;
+        let (range, name) = match rest.find(']') {
+            Some(end) if rest.starts_with('[') => (&rest[..=end], rest[end + 1..].trim_start()),
+            _ => ("", rest),
+        };
+        Some(Port {
+            direction,
+            range,
+            name,
+        })
+    }
 }
 
 /// A line with nothing but a `//` comment.
@@ -159,6 +206,13 @@ mod tests {
         );
         assert_eq!(lines[4], "// Label  text");
         assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+    }
+
+    #[test]
+    fn ports_stand_in_columns() {
+        let text = "module m (\n    input  wire clk,\n    input  wire  [16*W-1:0] a,\n    output wire [4:0] b  // c\n);\n";
+        let set = "module m (\n    input  wire            clk,\n    input  wire [16*W-1:0] a,\n    output wire [4:0]      b  // c\n);\n";
+        assert_eq!(format(text), set);
     }
 
     #[test]

@@ -15,7 +15,7 @@ impl Module for LanePacker {
         "lays the kept lanes of a row's beats end to end, in full words"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["zero_eliminator"]
     }
 

@@ -16,7 +16,7 @@ impl Module for StreamFifo {
         "FIFO of a valid/ready stream, in a RAM"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["ram_1r1w"]
     }
 

@@ -35,7 +35,7 @@ impl Module for TopkFilter {
         "keeps what lies above a row's threshold, order preserved, ties counted"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["lane_packer", "stream_reg"]
     }
 

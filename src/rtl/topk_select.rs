@@ -41,7 +41,7 @@ impl Module for TopkSelect {
         "quick-select of the k-th largest key of a row"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["lane_packer", "ram_1r1w"]
     }
 

@@ -28,7 +28,7 @@ impl Module for ZeroEliminator {
         "packs the kept lanes of a beat, in order"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &[]
     }
 

@@ -17,8 +17,7 @@
 
 module topk_select #(
     parameter KEY_W   = {{ key_w }},  // bits of a key, unsigned
-    parameter MAX_ROW = {{ max_row }},  // longest row
-    parameter NUM_W   = $clog2(MAX_ROW + 1)  // bits of a number of keys; derived
+    parameter MAX_ROW = {{ max_row }}  // longest row
 ) (
     input  wire             clk,
     input  wire             {{ rst.port }},
@@ -33,13 +32,14 @@ module topk_select #(
     output wire             result_valid,
     input  wire             result_ready,
     output wire [KEY_W-1:0] result_threshold,
-    output wire [NUM_W-1:0] result_ties,
+    output wire [$clog2(MAX_ROW+1)-1:0] result_ties,
 
     output wire             pass_start  // a pass over a list begins, for counting
 );
 
   localparam LANES   = {{ lanes }};
   localparam COUNT_W = {{ count_w }};  // bits of a count, 0 to LANES
+  localparam NUM_W   = $clog2(MAX_ROW + 1);  // bits of a number of keys
   localparam WORDS   = (MAX_ROW + LANES - 1) / LANES;  // of a list memory
   localparam ADDR_W  = (WORDS > 1) ? $clog2(WORDS) : 1;
   localparam SAMPLES = {{ samples }};
@@ -56,7 +56,7 @@ module topk_select #(
   localparam [2:0] FILL   = 3'd0;  // take a row, parting it
   localparam [2:0] SETTLE = 3'd1;  // the last beat of a pass is under way
   localparam [2:0] RANK   = 3'd2;  // compare the samples of the list that goes on
-  localparam [2:0] CHOOSE = 3'd3;  // pick a sample: the answer, or the pivot of a pass, whose first word is read now
+  localparam [2:0] CHOOSE = 3'd3;  // pick one: the answer, or the pivot of a pass that begins now
   localparam [2:0] READ   = 3'd4;  // read the rest of the list
   localparam [2:0] DONE   = 3'd5;  // offer the result
 
@@ -146,7 +146,7 @@ module topk_select #(
   {% endif %}
 
   reg                    s1_valid_q;
-  reg                    s1_first_q;  // also set between passes, so that the next word is a first one
+  reg                    s1_first_q;  // between passes too: the next word is a first one
   reg                    s1_last_q;
   reg                    s1_fill_q;
   reg  [    COUNT_W-1:0] s1_count_q;
@@ -530,7 +530,7 @@ module topk_select #(
   reg  [        3:0] picks;  // samples of the list
   reg  [        3:0] picks_q;
   reg                exact_q;
-  reg                reduced_q;  // the last pass left at most 3/4 of its list, or its pivot was no sample
+  reg                reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
   reg  [SAMPLES*3-1:0] ahead_q;
   reg  [SAMPLES*3-1:0] twins_q;
 
