@@ -101,7 +101,8 @@ module stream_fifo #(
   // them.
   wire [      HEADS-1:0] kept_valid = pop ? head_valid_q >> 1 : head_valid_q;
   wire [HEADS*WIDTH-1:0] kept_data = pop ? head_data_q >> WIDTH : head_data_q;
-  wire [      HEADS-1:0] first_free = ~kept_valid & ((kept_valid << 1) | {{(HEADS - 1){1'b0}}, 1'b1});
+  wire [      HEADS-1:0] above_kept = (kept_valid << 1) | {{(HEADS - 1){1'b0}}, 1'b1};
+  wire [      HEADS-1:0] first_free = above_kept & ~kept_valid;
   wire [      HEADS-1:0] entering = arrive ? first_free : {HEADS{1'b0}};
 
   always @(posedge clk) begin

@@ -209,6 +209,7 @@ end
   reg  [    COUNT_W-1:0] s2_count_q;
   reg  [      LANES-1:0] s2_above_q;
   reg  [      LANES-1:0] s2_below_q;
+  reg  [      LANES-1:0] s2_upper_q;  // above the pivot or equal to it
   reg  [LANES*KEY_W-1:0] s2_keys_q;
 
   always @(posedge clk) begin
@@ -222,6 +223,7 @@ end
     s2_count_q <= s1_count_q;
     s2_above_q <= s1_above;
     s2_below_q <= s1_below;
+    s2_upper_q <= s1_used_q & ~s1_below;
     s2_keys_q  <= s1_keys;
   end
 
@@ -426,12 +428,16 @@ end
   // Adder trees, level by level.
   reg  [15:0] above_0;
   reg  [15:0] below_0;
+  reg  [15:0] upper_0;
   reg  [11:0] above_1;
   reg  [11:0] below_1;
+  reg  [11:0] upper_1;
   reg  [7:0] above_2;
   reg  [7:0] below_2;
+  reg  [7:0] upper_2;
   reg  [4:0] above_3;
   reg  [4:0] below_3;
+  reg  [4:0] upper_3;
 
   always @(*) begin
   above_0[0 +: 2] = s2_above_q[0] + s2_above_q[1];
@@ -464,6 +470,21 @@ end
   below_2[0 +: 4] = below_1[0 +: 3] + below_1[3 +: 3];
   below_2[4 +: 4] = below_1[6 +: 3] + below_1[9 +: 3];
   below_3[0 +: 5] = below_2[0 +: 4] + below_2[4 +: 4];
+  upper_0[0 +: 2] = s2_upper_q[0] + s2_upper_q[1];
+  upper_0[2 +: 2] = s2_upper_q[2] + s2_upper_q[3];
+  upper_0[4 +: 2] = s2_upper_q[4] + s2_upper_q[5];
+  upper_0[6 +: 2] = s2_upper_q[6] + s2_upper_q[7];
+  upper_0[8 +: 2] = s2_upper_q[8] + s2_upper_q[9];
+  upper_0[10 +: 2] = s2_upper_q[10] + s2_upper_q[11];
+  upper_0[12 +: 2] = s2_upper_q[12] + s2_upper_q[13];
+  upper_0[14 +: 2] = s2_upper_q[14] + s2_upper_q[15];
+  upper_1[0 +: 3] = upper_0[0 +: 2] + upper_0[2 +: 2];
+  upper_1[3 +: 3] = upper_0[4 +: 2] + upper_0[6 +: 2];
+  upper_1[6 +: 3] = upper_0[8 +: 2] + upper_0[10 +: 2];
+  upper_1[9 +: 3] = upper_0[12 +: 2] + upper_0[14 +: 2];
+  upper_2[0 +: 4] = upper_1[0 +: 3] + upper_1[3 +: 3];
+  upper_2[4 +: 4] = upper_1[6 +: 3] + upper_1[9 +: 3];
+  upper_3[0 +: 5] = upper_2[0 +: 4] + upper_2[4 +: 4];
 end
 
   reg                    s3_valid_q;
@@ -472,6 +493,7 @@ end
   reg  [    COUNT_W-1:0] s3_count_q;
   reg  [    COUNT_W-1:0] s3_above_q;
   reg  [    COUNT_W-1:0] s3_below_q;
+  reg  [    COUNT_W-1:0] s3_upper_q;
 
   always @(posedge clk) begin
     if (rst) s3_valid_q <= 1'b0;
@@ -484,6 +506,7 @@ end
     s3_count_q <= s2_count_q;
     s3_above_q <= above_3;
     s3_below_q <= below_3;
+    s3_upper_q <= upper_3;
   end
 
   // ---- stage 4: on which side the k-th largest is -----------------------------------------------
@@ -500,7 +523,7 @@ end
   wire [NUM_W-1:0] s3_count = {{(NUM_W - COUNT_W){1'b0}}, s3_count_q};
   wire [NUM_W-1:0] s3_above = {{(NUM_W - COUNT_W){1'b0}}, s3_above_q};
   wire [NUM_W-1:0] s3_below = {{(NUM_W - COUNT_W){1'b0}}, s3_below_q};
-  wire [NUM_W-1:0] s3_upper = s3_count - s3_below;  // above the pivot or equal to it
+  wire [NUM_W-1:0] s3_upper = {{(NUM_W - COUNT_W){1'b0}}, s3_upper_q};
 
   wire signed [NUM_W:0] rank = {1'b0, target_q};
 
@@ -636,15 +659,22 @@ end
   end
 
   // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot),
-  // and how many of those are equal to it; of the list, how many of its eighths the rank sought
-  // lies above.
-  reg  [        6:0] eighths_q;
-  reg  [        3:0] picks;  // samples of the list
-  reg  [        3:0] picks_q;
-  reg                exact_q;
-  reg                reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
-  reg  [SAMPLES*3-1:0] ahead_q;
-  reg  [SAMPLES*3-1:0] twins_q;
+  // and how many of those are equal to it; in which eighths of the list a rank falls that it stands
+  // for; of the list, how many of its eighths the rank sought lies above.
+  reg  [              6:0] eighths_q;
+  reg                      exact_q;
+  reg                      reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
+  reg  [              3:0] picks;  // samples of the list
+  reg                      few_q;  // of them at most two
+  reg  [    SAMPLES*3-1:0] twins_q;
+  reg  [    SAMPLES*8-1:0] fits_q;
+  reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
+  reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
+  reg  [      SAMPLES-1:0] second_hit_q;  // the one after it,
+  reg  [      SAMPLES-1:0] last_hit_q;  // the smallest,
+  reg  [      SAMPLES-1:0] last_but_one_hit_q;  // the one before it
+
+  wire [              3:0] wanted = target_q[3:0] - 4'd1;
 
   genvar sample, other;
   generate
@@ -669,22 +699,31 @@ end
         end
       end
 
-      reg     [2:0] ahead;
+      reg     [3:0] ahead;
       reg     [2:0] twins;
-      integer       i;
+      reg     [7:0] fits;
+      integer       i, e;
 
       always @(*) begin
-        ahead = 3'd0;
-        twins  = 3'd0;
+        ahead = 4'd0;
+        twins = 3'd0;
         for (i = 0; i < SAMPLES; i = i + 1) begin
-          ahead = ahead + {2'd0, precede[i]};
-          twins  = twins + {2'd0, twin[i]};
+          ahead = ahead + {3'd0, precede[i]};
+          twins = twins + {2'd0, twin[i]};
+        end
+        for (e = 0; e < 8; e = e + 1) begin
+          fits[e] = (e[6:0] * {3'd0, picks}) >> 3 == {3'd0, ahead};
         end
       end
 
       always @(posedge clk) begin
-        ahead_q[sample*3+:3] <= ahead;
-        twins_q[sample*3+:3]  <= twins;
+        twins_q[sample*3+:3]       <= twins;
+        fits_q[sample*8+:8]        <= pick_set_q[sample] ? fits : 8'd0;
+        exact_hit_q[sample]        <= pick_set_q[sample] && ahead == wanted;
+        first_hit_q[sample]        <= pick_set_q[sample] && ahead == 4'd0;
+        second_hit_q[sample]       <= pick_set_q[sample] && ahead == 4'd1;
+        last_hit_q[sample]         <= pick_set_q[sample] && ahead == picks - 4'd1;
+        last_but_one_hit_q[sample] <= pick_set_q[sample] && ahead == picks - 4'd2;
       end
     end
   endgenerate
@@ -700,7 +739,7 @@ end
   wire [  NUM_W+2:0] list = {3'b000, list_q};
 
   always @(posedge clk) begin
-    picks_q      <= picks;
+    few_q        <= picks < 4'd3;
     exact_q      <= list == {{(NUM_W - 1){1'b0}}, picks};
     eighths_q[0] <= skip >= list;
     eighths_q[1] <= skip >= (list << 1);
@@ -712,23 +751,20 @@ end
     reduced_q    <= first_q || list_q <= parent_q - (parent_q >> 2);
   end
 
-  // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
-  reg     [2:0] eighth;
-  reg     [3:0] wish;
-  reg     [2:0] unused_fraction;
-  integer       e;
+  // CHOOSE: the sample that stands for the eighth of the list in which the key sought is. Where the
+  // last pass did not reduce its list, the largest and the smallest sample give way to their
+  // neighbours.
+  wire [        7:0] eighth = {eighths_q, 1'b1} & {1'b1, ~eighths_q};  // one-hot
+  reg  [SAMPLES-1:0] hit;
+  wire [SAMPLES-1:0] pick = exact_q                ? exact_hit_q :
+                            (reduced_q || few_q)   ? hit :
+                            |(hit & first_hit_q)   ? second_hit_q :
+                            |(hit & last_hit_q)    ? last_but_one_hit_q : hit;
+
+  integer h;
 
   always @(*) begin
-    eighth = 3'd0;
-    for (e = 0; e < 7; e = e + 1) begin
-      if (eighths_q[e]) eighth = eighth + 3'd1;
-    end
-    {wish, unused_fraction} = {4'd0, eighth} * {3'd0, picks_q};
-    if (!reduced_q && picks_q > 4'd2) begin
-      if (wish == 4'd0) wish = 4'd1;
-      if (wish == picks_q - 4'd1) wish = picks_q - 4'd2;
-    end
-    if (exact_q) wish = target_q[3:0] - 4'd1;
+    for (h = 0; h < SAMPLES; h = h + 1) hit[h] = |(fits_q[h*8+:8] & eighth);
   end
 
   assign exact = exact_q;
@@ -741,7 +777,7 @@ end
     choice       = {KEY_W{1'b0}};
     choice_twins = 3'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
-      if (pick_set_q[s] && {1'b0, ahead_q[s*3+:3]} == wish) begin
+      if (pick[s]) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
         choice_twins = choice_twins | twins_q[s*3+:3];
       end

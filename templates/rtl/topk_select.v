@@ -191,6 +191,7 @@ module topk_select #(
   reg  [    COUNT_W-1:0] s2_count_q;
   reg  [      LANES-1:0] s2_above_q;
   reg  [      LANES-1:0] s2_below_q;
+  reg  [      LANES-1:0] s2_upper_q;  // above the pivot or equal to it
   reg  [LANES*KEY_W-1:0] s2_keys_q;
 
   always @(posedge clk{{ rst.edge }}) begin
@@ -204,6 +205,7 @@ module topk_select #(
     s2_count_q <= s1_count_q;
     s2_above_q <= s1_above;
     s2_below_q <= s1_below;
+    s2_upper_q <= s1_used_q & ~s1_below;
     s2_keys_q  <= s1_keys;
   end
 
@@ -408,6 +410,7 @@ module topk_select #(
   {% for level in tree %}
   reg  [{{ level.bits - 1 }}:0] above_{{ loop.index0 }};
   reg  [{{ level.bits - 1 }}:0] below_{{ loop.index0 }};
+  reg  [{{ level.bits - 1 }}:0] upper_{{ loop.index0 }};
   {% endfor %}
 
   {{ count_logic }}
@@ -419,6 +422,7 @@ module topk_select #(
   reg  [    COUNT_W-1:0] s3_count_q;
   reg  [    COUNT_W-1:0] s3_above_q;
   reg  [    COUNT_W-1:0] s3_below_q;
+  reg  [    COUNT_W-1:0] s3_upper_q;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) s3_valid_q <= 1'b0;
@@ -431,6 +435,7 @@ module topk_select #(
     s3_count_q <= s2_count_q;
     s3_above_q <= {{ above_count }};
     s3_below_q <= {{ below_count }};
+    s3_upper_q <= {{ upper_count }};
   end
 
   // ---- stage 4: on which side the k-th largest is --------------------------------------------------------------------
@@ -447,7 +452,7 @@ module topk_select #(
   wire [NUM_W-1:0] s3_count = {{(NUM_W - COUNT_W){1'b0}}, s3_count_q};
   wire [NUM_W-1:0] s3_above = {{(NUM_W - COUNT_W){1'b0}}, s3_above_q};
   wire [NUM_W-1:0] s3_below = {{(NUM_W - COUNT_W){1'b0}}, s3_below_q};
-  wire [NUM_W-1:0] s3_upper = s3_count - s3_below;  // above the pivot or equal to it
+  wire [NUM_W-1:0] s3_upper = {{(NUM_W - COUNT_W){1'b0}}, s3_upper_q};
 
   wire signed [NUM_W:0] rank = {1'b0, target_q};
 
@@ -525,14 +530,22 @@ module topk_select #(
   end
 
   // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot), and how many of those
-  // are equal to it; of the list, how many of its eighths the rank sought lies above.
-  reg  [        6:0] eighths_q;
-  reg  [        3:0] picks;  // samples of the list
-  reg  [        3:0] picks_q;
-  reg                exact_q;
-  reg                reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
-  reg  [SAMPLES*3-1:0] ahead_q;
-  reg  [SAMPLES*3-1:0] twins_q;
+  // are equal to it; in which eighths of the list a rank falls that it stands for; of the list, how many of its eighths
+  // the rank sought lies above.
+  reg  [              6:0] eighths_q;
+  reg                      exact_q;
+  reg                      reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
+  reg  [              3:0] picks;  // samples of the list
+  reg                      few_q;  // of them at most two
+  reg  [    SAMPLES*3-1:0] twins_q;
+  reg  [    SAMPLES*8-1:0] fits_q;
+  reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
+  reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
+  reg  [      SAMPLES-1:0] second_hit_q;  // the one after it,
+  reg  [      SAMPLES-1:0] last_hit_q;  // the smallest,
+  reg  [      SAMPLES-1:0] last_but_one_hit_q;  // the one before it
+
+  wire [              3:0] wanted = target_q[3:0] - 4'd1;
 
   genvar sample, other;
   generate
@@ -557,22 +570,31 @@ module topk_select #(
         end
       end
 
-      reg     [2:0] ahead;
+      reg     [3:0] ahead;
       reg     [2:0] twins;
-      integer       i;
+      reg     [7:0] fits;
+      integer       i, e;
 
       always @(*) begin
-        ahead = 3'd0;
-        twins  = 3'd0;
+        ahead = 4'd0;
+        twins = 3'd0;
         for (i = 0; i < SAMPLES; i = i + 1) begin
-          ahead = ahead + {2'd0, precede[i]};
-          twins  = twins + {2'd0, twin[i]};
+          ahead = ahead + {3'd0, precede[i]};
+          twins = twins + {2'd0, twin[i]};
+        end
+        for (e = 0; e < 8; e = e + 1) begin
+          fits[e] = (e[6:0] * {3'd0, picks}) >> 3 == {3'd0, ahead};
         end
       end
 
       always @(posedge clk) begin
-        ahead_q[sample*3+:3] <= ahead;
-        twins_q[sample*3+:3]  <= twins;
+        twins_q[sample*3+:3]       <= twins;
+        fits_q[sample*8+:8]        <= pick_set_q[sample] ? fits : 8'd0;
+        exact_hit_q[sample]        <= pick_set_q[sample] && ahead == wanted;
+        first_hit_q[sample]        <= pick_set_q[sample] && ahead == 4'd0;
+        second_hit_q[sample]       <= pick_set_q[sample] && ahead == 4'd1;
+        last_hit_q[sample]         <= pick_set_q[sample] && ahead == picks - 4'd1;
+        last_but_one_hit_q[sample] <= pick_set_q[sample] && ahead == picks - 4'd2;
       end
     end
   endgenerate
@@ -588,7 +610,7 @@ module topk_select #(
   wire [  NUM_W+2:0] list = {3'b000, list_q};
 
   always @(posedge clk) begin
-    picks_q      <= picks;
+    few_q        <= picks < 4'd3;
     exact_q      <= list == {{(NUM_W - 1){1'b0}}, picks};
     eighths_q[0] <= skip >= list;
     eighths_q[1] <= skip >= (list << 1);
@@ -600,23 +622,19 @@ module topk_select #(
     reduced_q    <= first_q || list_q <= parent_q - (parent_q >> 2);
   end
 
-  // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
-  reg     [2:0] eighth;
-  reg     [3:0] wish;
-  reg     [2:0] unused_fraction;
-  integer       e;
+  // CHOOSE: the sample that stands for the eighth of the list in which the key sought is. Where the last pass did not
+  // reduce its list, the largest and the smallest sample give way to their neighbours.
+  wire [        7:0] eighth = {eighths_q, 1'b1} & {1'b1, ~eighths_q};  // one-hot
+  reg  [SAMPLES-1:0] hit;
+  wire [SAMPLES-1:0] pick = exact_q                ? exact_hit_q :
+                            (reduced_q || few_q)   ? hit :
+                            |(hit & first_hit_q)   ? second_hit_q :
+                            |(hit & last_hit_q)    ? last_but_one_hit_q : hit;
+
+  integer h;
 
   always @(*) begin
-    eighth = 3'd0;
-    for (e = 0; e < 7; e = e + 1) begin
-      if (eighths_q[e]) eighth = eighth + 3'd1;
-    end
-    {wish, unused_fraction} = {4'd0, eighth} * {3'd0, picks_q};
-    if (!reduced_q && picks_q > 4'd2) begin
-      if (wish == 4'd0) wish = 4'd1;
-      if (wish == picks_q - 4'd1) wish = picks_q - 4'd2;
-    end
-    if (exact_q) wish = target_q[3:0] - 4'd1;
+    for (h = 0; h < SAMPLES; h = h + 1) hit[h] = |(fits_q[h*8+:8] & eighth);
   end
 
   assign exact = exact_q;
@@ -629,7 +647,7 @@ module topk_select #(
     choice       = {KEY_W{1'b0}};
     choice_twins = 3'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
-      if (pick_set_q[s] && {1'b0, ahead_q[s*3+:3]} == wish) begin
+      if (pick[s]) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
         choice_twins = choice_twins | twins_q[s*3+:3];
       end
