@@ -544,7 +544,8 @@ end
 
   wire keep_all = fill_pass_q && total_q <= target_q;
   wire keep_none = fill_pass_q && target_q == {NUM_W{1'b0}};
-  wire in_above = left_q[NUM_W] || left_q == {(NUM_W + 1){1'b0}};
+  // More keys above the pivot than the rank; with as many, none of its equals stays.
+  wire in_above = left_q[NUM_W];
   wire in_equal = lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}};
 
   assign decide = decide_q;
@@ -554,7 +555,7 @@ end
   reg             all_q;
   reg             none_q;
   reg             first_q;  // the last pass was over the row: its pivot was no sample
-  reg [NUM_W-1:0] parent_q;  // size of the list that was parted last
+  reg [NUM_W-1:0] bound_q;  // 3/4 of the list that was parted last
   reg [NUM_W-1:0] list_q;  // size of the list that goes on
 
   localparam [15:0] MAX_K = MAX_ROW[15:0];
@@ -570,7 +571,7 @@ end
       none_q      <= keep_none && !keep_all;
       high_q      <= in_above;
       list_q      <= in_above ? above_q : below_q;
-      parent_q    <= total_q;
+      bound_q     <= total_q - (total_q >> 2);
       first_q     <= fill_pass_q;
       if (!in_above) target_q <= lower_q[NUM_W-1:0];
     end
@@ -748,7 +749,7 @@ end
     eighths_q[4] <= skip >= (list << 2) + list;
     eighths_q[5] <= skip >= (list << 2) + (list << 1);
     eighths_q[6] <= skip >= (list << 3) - list;
-    reduced_q    <= first_q || list_q <= parent_q - (parent_q >> 2);
+    reduced_q    <= first_q || list_q <= bound_q;
   end
 
   // CHOOSE: the sample that stands for the eighth of the list in which the key sought is. Where the

@@ -63,7 +63,7 @@ module topk_engine_tb;
 
   tb_source #(
       .FILE("tb/vectors/topk_engine_push.hex"),
-      .BEATS(472),
+      .BEATS(803),
       .WIDTH(374),
       .NUMBER(0)
   ) push (
@@ -80,7 +80,7 @@ module topk_engine_tb;
 
   tb_sink #(
       .FILE("tb/vectors/topk_engine_pop.hex"),
-      .BEATS(213),
+      .BEATS(416),
       .WIDTH(358),
       .NUMBER(1),
       .BLOCK("topk_engine"),
@@ -120,14 +120,14 @@ module topk_engine_tb;
       end else if (done) begin
         drained <= drained + 32'd1;
         if (drained == DRAIN) begin
-          $display("PASS topk_engine: seed %0d, 50 rows in %0d cycles", seed, cycle - DRAIN);
+          $display("PASS topk_engine: seed %0d, 100 rows in %0d cycles", seed, cycle - DRAIN);
           $finish;
         end
       end else if (quiet > PATIENCE) begin
         $display("FAIL topk_engine: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
-        $display("  push: %0d of 472 beats", push_beat);
-        $display("  pop: %0d of 213 beats", pop_beat);
+        $display("  push: %0d of 803 beats", push_beat);
+        $display("  pop: %0d of 416 beats", pop_beat);
         $display("  replay: make sim-topk_engine SEED=%0d WAVES=1", seed);
         $fatal(1);
       end
