@@ -101,7 +101,7 @@ impl Bench for TopkEngine {
             mutant("side of the pivot confused", "topk_select", "in_above = left_q[NUM_W]", "in_above = lower_q[NUM_W]"),
             mutant("< for <=: keys equal to the pivot", "topk_select", "lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}}", "lower_q[NUM_W]"),
             mutant("k above the row's limit", "topk_select", "(push_k > MAX_K) ? MAX : push_k[NUM_W-1:0]", "push_k[NUM_W-1:0]"),
-            mutant("tie among samples not counted", "topk_select", "choice_twins} + 1'b1", "choice_twins}"),
+            mutant("tie among samples not counted", "topk_select", "ties  = 4'd1", "ties  = 4'd0"),
             mutant("lost last element: word of a list", "topk_select", "size_q <= FULL_NUM", "size_q < FULL_NUM"),
             mutant("list counted wrongly", "topk_select", "whole ? size_q - FULL_NUM", "whole ? size_q - FULL_NUM + 1'b1"),
             mutant("lost last element: lane of a beat", "topk_select", "s1_used_q      <= ~({LANES{1'b1}} << s0_count)", "s1_used_q      <= ~({LANES{1'b1}} << s0_count) >> 1"),

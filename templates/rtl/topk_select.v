@@ -486,6 +486,11 @@ module topk_select #(
   reg             first_q;  // the last pass was over the row: its pivot was no sample
   reg [NUM_W-1:0] bound_q;  // 3/4 of the list that was parted last
   reg [NUM_W-1:0] list_q;  // size of the list that goes on
+  reg [NUM_W+2:0] list_3_q;  // three times that,
+  reg [NUM_W+2:0] list_5_q;  // five times,
+  reg [NUM_W+2:0] list_7_q;  // seven times
+
+  wire [NUM_W+2:0] next_list = {3'b000, in_above ? above_q : below_q};
 
   localparam [15:0] MAX_K = MAX_ROW[15:0];
 
@@ -499,12 +504,15 @@ module topk_select #(
       all_q       <= keep_all;
       none_q      <= keep_none && !keep_all;
       high_q      <= in_above;
-      list_q      <= in_above ? above_q : below_q;
+      list_q      <= next_list[NUM_W-1:0];
+      list_3_q    <= next_list + (next_list << 1);
+      list_5_q    <= next_list + (next_list << 2);
+      list_7_q    <= (next_list << 3) - next_list;
       bound_q     <= total_q - (total_q >> 2);
       first_q     <= fill_pass_q;
       if (!in_above) target_q <= lower_q[NUM_W-1:0];
     end
-    if (decide) size_q <= in_above ? above_q : below_q;
+    if (decide) size_q <= next_list[NUM_W-1:0];
     else if (read) size_q <= whole ? size_q - FULL_NUM : {NUM_W{1'b0}};
   end
 
@@ -538,7 +546,7 @@ module topk_select #(
   reg                      reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
   reg  [              3:0] picks;  // samples of the list
   reg                      few_q;  // of them at most two
-  reg  [    SAMPLES*3-1:0] twins_q;
+  reg  [    SAMPLES*4-1:0] sample_ties_q;  // equal samples so far, with the sample itself
   reg  [    SAMPLES*8-1:0] fits_q;
   reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
   reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
@@ -572,16 +580,16 @@ module topk_select #(
       end
 
       reg     [3:0] ahead;
-      reg     [2:0] twins;
+      reg     [3:0] ties;
       reg     [7:0] fits;
       integer       i, e;
 
       always @(*) begin
         ahead = 4'd0;
-        twins = 3'd0;
+        ties  = 4'd1;
         for (i = 0; i < SAMPLES; i = i + 1) begin
           ahead = ahead + {3'd0, precede[i]};
-          twins = twins + {2'd0, twin[i]};
+          ties  = ties + {3'd0, twin[i]};
         end
         for (e = 0; e < 8; e = e + 1) begin
           fits[e] = (e[6:0] * {3'd0, picks}) >> 3 == {3'd0, ahead};
@@ -589,7 +597,7 @@ module topk_select #(
       end
 
       always @(posedge clk) begin
-        twins_q[sample*3+:3]       <= twins;
+        sample_ties_q[sample*4+:4] <= ties;
         fits_q[sample*8+:8]        <= pick_set_q[sample] ? fits : 8'd0;
         exact_hit_q[sample]        <= pick_set_q[sample] && ahead == wanted;
         first_hit_q[sample]        <= pick_set_q[sample] && ahead == 4'd0;
@@ -607,19 +615,19 @@ module topk_select #(
     for (p = 0; p < SAMPLES; p = p + 1) picks = picks + {3'd0, pick_set_q[p]};
   end
 
-  wire [  NUM_W+2:0] skip = {target_q - 1'b1, 3'b000};
-  wire [  NUM_W+2:0] list = {3'b000, list_q};
+  wire [NUM_W+2:0] sought = {target_q, 3'b000};  // eight times the rank
+  wire [NUM_W+2:0] list = {3'b000, list_q};
 
   always @(posedge clk) begin
     few_q        <= picks < 4'd3;
     exact_q      <= list == {{(NUM_W - 1){1'b0}}, picks};
-    eighths_q[0] <= skip >= list;
-    eighths_q[1] <= skip >= (list << 1);
-    eighths_q[2] <= skip >= (list << 1) + list;
-    eighths_q[3] <= skip >= (list << 2);
-    eighths_q[4] <= skip >= (list << 2) + list;
-    eighths_q[5] <= skip >= (list << 2) + (list << 1);
-    eighths_q[6] <= skip >= (list << 3) - list;
+    eighths_q[0] <= sought > list;
+    eighths_q[1] <= sought > list << 1;
+    eighths_q[2] <= sought > list_3_q;
+    eighths_q[3] <= sought > list << 2;
+    eighths_q[4] <= sought > list_5_q;
+    eighths_q[5] <= sought > list_3_q << 1;
+    eighths_q[6] <= sought > list_7_q;
     reduced_q    <= first_q || list_q <= bound_q;
   end
 
@@ -641,16 +649,16 @@ module topk_select #(
   assign exact = exact_q;
 
   reg     [KEY_W-1:0] choice;
-  reg     [      2:0] choice_twins;
+  reg     [      3:0] choice_ties;
   integer             s;
 
   always @(*) begin
     choice       = {KEY_W{1'b0}};
-    choice_twins = 3'd0;
+    choice_ties = 4'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
       if (pick[s]) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
-        choice_twins = choice_twins | twins_q[s*3+:3];
+        choice_ties = choice_ties | sample_ties_q[s*4+:4];
       end
     end
   end
@@ -662,7 +670,7 @@ module topk_select #(
 
   always @(posedge clk) begin
     if (decide) ties_q <= left_q[NUM_W-1:0];
-    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 3){1'b0}}, choice_twins} + 1'b1;
+    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 4){1'b0}}, choice_ties};
   end
 
   assign result_threshold = all_q ? {KEY_W{1'b0}} : none_q ? {KEY_W{1'b1}} : pivot_q;
