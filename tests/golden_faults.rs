@@ -60,8 +60,7 @@ fn check_prune(model: impl Fn(&[u32], &Importance, Prune) -> Vec<u32>) -> Result
             first: (random.next_u32() % 4) as u16,
             last: (random.next_u32() % 4) as u16,
         };
-        let guarded =
-            |i: usize| i < usize::from(prune.first) || i + usize::from(prune.last) >= list.len();
+        let guarded = |i: usize| i < usize::from(prune.first) || i + usize::from(prune.last) >= list.len();
         let guards = (0..list.len()).filter(|&i| guarded(i)).count();
         let mut order: Vec<usize> = (0..list.len()).collect();
         order.sort_by_key(|&i| (!guarded(i), std::cmp::Reverse(row[i]), i));
@@ -70,7 +69,9 @@ fn check_prune(model: impl Fn(&[u32], &Importance, Prune) -> Vec<u32>) -> Result
         let expected: Vec<u32> = order.into_iter().map(|i| list[i]).collect();
         let got = model(&list, &importance, prune);
         if got != expected {
-            return Err(format!("{prune:?} of {row:?}: expected {expected:?}, got {got:?}"));
+            return Err(format!(
+                "{prune:?} of {row:?}: expected {expected:?}, got {got:?}"
+            ));
         }
     }
     Ok(())

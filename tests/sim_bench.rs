@@ -9,7 +9,13 @@ fn every_block_matches_its_model_at_every_point() {
     let builder = Builder::new().unwrap();
     let targets: Vec<_> = BENCHES
         .iter()
-        .flat_map(|bench| bench.points().unwrap().into_iter().map(move |point| (*bench, point)))
+        .flat_map(|bench| {
+            bench
+                .points()
+                .unwrap()
+                .into_iter()
+                .map(move |point| (*bench, point))
+        })
         .collect();
     targets.par_iter().for_each(|(bench, point)| {
         let rig = Rig::new(&builder, *bench, point, None).unwrap();
@@ -40,13 +46,15 @@ fn every_fault_is_noticed() {
         .collect();
     let survivors: Vec<String> = faults
         .par_iter()
-        .filter_map(|(bench, mutant)| match bench::kill(&builder, *bench, mutant, 28).unwrap() {
-            Some(failure) => {
-                println!("{mutant}:\n  {failure}");
-                None
-            }
-            None => Some(mutant.to_string()),
-        })
+        .filter_map(
+            |(bench, mutant)| match bench::kill(&builder, *bench, mutant, 28).unwrap() {
+                Some(failure) => {
+                    println!("{mutant}:\n  {failure}");
+                    None
+                }
+                None => Some(mutant.to_string()),
+            },
+        )
         .collect();
     assert!(survivors.is_empty(), "not noticed: {survivors:#?}");
 }

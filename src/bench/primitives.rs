@@ -53,8 +53,16 @@ impl Bench for StreamReg {
             replace,
         };
         vec![
-            mutant("overflow", "assign push_ready = !skid_valid_q;", "assign push_ready = 1'b1;"),
-            mutant("skid register bypassed", "skid_valid_q ? skid_data_q : push_data", "push_data"),
+            mutant(
+                "overflow",
+                "assign push_ready = !skid_valid_q;",
+                "assign push_ready = 1'b1;",
+            ),
+            mutant(
+                "skid register bypassed",
+                "skid_valid_q ? skid_data_q : push_data",
+                "push_data",
+            ),
             mutant("skid item lost", "push || skid_valid_q;", "push;"),
             mutant("payload not held", "if (advance) head_data_q", "head_data_q"),
         ]
@@ -114,7 +122,11 @@ impl Bench for StreamFifo {
                 "assign push_ready = 1'b1;",
             ),
             mutant("heads overrun", "&& heads_q != ALL_HEADS", ""),
-            mutant("heads miscounted", "if (pop && !rd_en) heads_q", "if (pop) heads_q"),
+            mutant(
+                "heads miscounted",
+                "if (pop && !rd_en) heads_q",
+                "if (pop) heads_q",
+            ),
             mutant(
                 "read of an address being written",
                 "wire rd_en = stored_q != {COUNT_W{1'b0}}",

@@ -62,7 +62,12 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
 
 /// What the whole output is made of: the modules that no other module instantiates, with all they instantiate.
 pub fn total_cost(config: &Config) -> Cost {
-    let modules = || rtl::MODULES.iter().map(|entry| entry.module).filter(|module| module.exists(config));
+    let modules = || {
+        rtl::MODULES
+            .iter()
+            .map(|entry| entry.module)
+            .filter(|module| module.exists(config))
+    };
     modules()
         .filter(|root| !modules().any(|parent| parent.instantiates(config).contains(&root.name())))
         .map(|root| root.cost(config, &[]))

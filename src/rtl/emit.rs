@@ -105,7 +105,13 @@ fn in_dependency_order<'a>(entries: &'a [Entry], config: &Config) -> anyhow::Res
     }
     let mut ordered = Vec::new();
     for entry in entries.iter().filter(|entry| entry.module.exists(config)) {
-        visit(entry.module.name(), entries, config, &mut Vec::new(), &mut ordered)?;
+        visit(
+            entry.module.name(),
+            entries,
+            config,
+            &mut Vec::new(),
+            &mut ordered,
+        )?;
     }
     Ok(ordered)
 }
@@ -214,8 +220,13 @@ mod tests {
                 reset,
                 ..Params::clone(&Config::default())
             };
-            let sources = sources(&Config::try_from(params).unwrap()).unwrap();
-            assert_eq!(sources.len(), MODULES.iter().filter(|e| e.module.exists(&config)).count());
+            let config = Config::try_from(params).unwrap();
+            let sources = sources(&config).unwrap();
+            let present = MODULES
+                .iter()
+                .filter(|entry| entry.module.exists(&config))
+                .count();
+            assert_eq!(sources.len(), present);
             for source in sources {
                 assert!(
                     source.text.contains(&format!("\nmodule {} ", source.module)),

@@ -25,7 +25,11 @@ impl Module for Ram1r1w {
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let width = override_or(overrides, "WIDTH", 8);
         let depth = override_or(overrides, "DEPTH", 16);
-        let addr_w = override_or(overrides, "ADDR_W", u64::from(count_bits(depth as u32 - 1).max(1)));
+        let addr_w = override_or(
+            overrides,
+            "ADDR_W",
+            u64::from(count_bits(depth as u32 - 1).max(1)),
+        );
         let input = |name: &str, width| (Direction::In, Field::new(name, width as u32));
         Interface {
             parameters: vec![

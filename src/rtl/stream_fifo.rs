@@ -30,7 +30,11 @@ impl Module for StreamFifo {
         Interface {
             parameters: vec![
                 Parameter::new("WIDTH", width, "payload bits"),
-                Parameter::new("DEPTH", override_or(overrides, "DEPTH", 16), "items that the RAM holds"),
+                Parameter::new(
+                    "DEPTH",
+                    override_or(overrides, "DEPTH", 16),
+                    "items that the RAM holds",
+                ),
             ],
             streams: vec![stream("push", Direction::In), stream("pop", Direction::Out)],
             ports: vec![],

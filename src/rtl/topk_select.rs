@@ -2,7 +2,9 @@
 
 use super::logic::{Block, Lanes, signal, sum_tree};
 use super::ram_1r1w::Ram1r1w;
-use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or};
+use super::{
+    Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -140,7 +142,7 @@ const SIDES: [&str; 3] = ["above", "below", "upper"];
 fn counts(lanes: u32) -> (Block, Vec<Lanes>) {
     let mut block = Block::new();
     let mut count = |side: &str| sum_tree(&mut block, &Lanes::new(format!("s2_{side}_q"), lanes, 1), side);
-    let [_, _, tree] = SIDES.map(|side| count(side));
+    let [_, _, tree] = SIDES.map(&mut count);
     (block, tree)
 }
 

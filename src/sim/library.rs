@@ -17,7 +17,7 @@ const ENTRY: &str = include_str!("../../sim/shim.cpp");
 /// private to each library, so that many can be loaded into one process.
 const CXX_FLAGS: &[&str] = &[
     "-std=c++17",
-    "-O2",
+    "-O1",
     "-fPIC",
     "-fvisibility=hidden",
     "-fno-gnu-unique",
