@@ -14,7 +14,8 @@ const DRIVER: &str = include_str!("../../sim/stream_driver.h");
 const ENTRY: &str = include_str!("../../sim/shim.cpp");
 
 /// Flags that the generated model, the driver and Verilator's run-time library are compiled with. Symbols stay
-/// private to each library, so that many can be loaded into one process.
+/// private to each library, so that many can be loaded into one process. On generated code `-O2` takes twice as long to
+/// compile as `-O1` and runs no faster.
 const CXX_FLAGS: &[&str] = &[
     "-std=c++17",
     "-O1",
