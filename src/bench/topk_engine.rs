@@ -164,7 +164,7 @@ impl Bench for TopkEngine {
                 "lost last element: word of a list",
                 "topk_select",
                 "size_q <= FULL_NUM",
-                "size_q < FULL_NUM",
+                "size_q < FULL_NUM + FULL_NUM",
             ),
             mutant(
                 "list counted wrongly",
