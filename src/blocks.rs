@@ -10,6 +10,7 @@ macro_rules! blocks {
     ($with:ident) => {
         $with! {
             primitive stream_reg::StreamReg;
+            primitive spatten_ram_macro::SpattenRamMacro;
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;

@@ -1,7 +1,7 @@
 //! `spatten-gen` generates a complete, synthesizable SpAtten sparse-attention accelerator in Verilog, with the
 //! testbenches that prove it against a bit-exact golden model.
 //!
-//! The crate has one direction of dependency: [`cli`] → ([`bench`], [`flow`], [`sim`], [`report`]) → [`rtl`] →
+//! The crate has one direction of dependency: [`cli`] → ([`mod@bench`], [`flow`], [`sim`], [`report`]) → [`rtl`] →
 //! [`config`]. The [`golden`] model knows [`config`] and its own arithmetic only, never Verilog, and the RTL side never
 //! calls it: only the benches see both.
 #![warn(missing_docs)]

@@ -94,6 +94,7 @@ impl Proof {
     fn fails_with(&self, module: &'static str, find: &'static str, replace: &'static str) {
         let (pass, text) = self.run(
             Some(&Mutant {
+                name: "fault",
                 module,
                 find,
                 replace,

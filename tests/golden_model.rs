@@ -144,6 +144,18 @@ fn the_schedule_cascades() {
             assert_eq!(row.kept.len(), (row.keys as usize).div_ceil(3));
         }
     }
+    let rows = Run::new(&model, &Config::default(), &schedule)
+        .unwrap()
+        .prob_rows()
+        .unwrap();
+    assert_eq!(
+        rows.len(),
+        visits.iter().map(|(_, result)| result.rows.len()).sum::<usize>()
+    );
+    assert!(
+        rows.iter()
+            .all(|row| row.k as usize == row.probs.len().div_ceil(3))
+    );
 }
 
 #[test]

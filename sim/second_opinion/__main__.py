@@ -73,8 +73,8 @@ def main():
             for line in report.differences[: arguments.lines]:
                 print(f"{path}: {line}")
             print(
-                f"{path}: {len(report.differences)} differences; {report.commands} commands ({report.refused} refused), "
-                f"{report.rows} rows, {report.numbers} answers compared, {report.bounded_rows} rows held against the "
+                f"{path}: {len(report.differences)} differences; {report.commands} commands "
+                f"({report.refused} refused), {report.rows} rows, {report.numbers} answers compared, {report.bounded_rows} rows held against the "
                 f"exact softmax{report.source}"
             )
             if report.differences:

@@ -12,18 +12,19 @@ from .planes import Memory, decode, encode, vector_address
 from .softmax import METHODS, Softmax
 
 STREAMS = {"q": "q", "k-msb": "k_msb", "k-lsb": "k_lsb", "v-msb": "v_msb", "v-lsb": "v_lsb"}
-BUILD_KEYS = (
-    "max-tokens",
-    "max-heads",
-    "head-dim",
-    "width",
-    "prob-width",
-    "out-width",
-    "channels",
-    "multipliers",
-    "softmax-lanes",
-    "addr-width",
-)
+# The build parameters that answers depend on, and what this checker takes.
+BUILD_RANGES = {
+    "max-tokens": (1, 8192),
+    "max-heads": (1, 1024),
+    "head-dim": (32, 128),
+    "width": (8, 16),
+    "prob-width": (8, 16),
+    "out-width": (8, 16),
+    "channels": (1, 1024),
+    "multipliers": (1, 1 << 16),
+    "softmax-lanes": (1, 1 << 16),
+    "addr-width": (32, 64),
+}
 
 
 class CaseError(Exception):
@@ -60,6 +61,12 @@ class Fields:
             raise CaseError(f"{self.where}.{name} is {value}, not an unsigned number of {bits} bits")
         return value
 
+    def within(self, name, least, most):
+        value = self.take(name)
+        if not least <= value <= most:
+            raise CaseError(f"{self.where}.{name} is {value}, not {least} to {most}")
+        return value
+
     def one_of(self, name, *words):
         value = self.take(name, str)
         if value not in words:
@@ -92,6 +99,10 @@ def read_tensor(fields):
     fields.end()
     if len(shape) != 3 or shape[0] * shape[1] * shape[2] != len(data):
         raise CaseError(f"{fields.where}: shape {shape} does not fit {len(data)} numbers")
+    if min(shape) < 1 or shape[2] % 8:
+        raise CaseError(f"{fields.where}: shape {shape} has a dimension of 0, or D is not a multiple of 8")
+    if not 1 <= bits <= 16:
+        raise CaseError(f"{fields.where}: {bits} bits, not 1 to 16")
     limit = 1 << (bits - 1)
     if data and not (-limit <= min(data) and max(data) < limit):
         raise CaseError(f"{fields.where}: not all numbers have {bits} bits")
@@ -126,6 +137,8 @@ def read_command(fields):
     mode = fields.one_of("mode", "generation", "summarisation")
     query = fields.unsigned("query", 32)
     mask = keys.take("mask", list)
+    if not all(0 <= head < 1 << 16 for head in mask):
+        raise CaseError(f"{keys.where}.mask has numbers that are not of 16 bits")
     command = Command(
         dim=fields.unsigned("head-dim", 16),
         group=fields.unsigned("group", 16),
@@ -202,7 +215,9 @@ class Replay:
         if case.take("format", str) != "spatten-case" or case.take("version") != 1:
             raise CaseError("not a spatten-case of version 1")
         config = case.object("config")
-        self.build = Build(**{key.replace("-", "_"): config.take(key) for key in BUILD_KEYS})
+        self.build = Build(
+            **{key.replace("-", "_"): config.within(key, *limits) for key, limits in BUILD_RANGES.items()}
+        )
         softmax = Softmax(self.build.prob_width, config.one_of("exp", *METHODS))
         bases = case.take("channel-bases", list)
         if len(bases) != self.build.channels or any(base % 32 for base in bases):
@@ -231,8 +246,9 @@ class Replay:
             event.end()
 
     def load(self, fields):
-        name, msb_bits, lsb_bits = fields.take("tensor", str), fields.take("msb-bits"), fields.take("lsb-bits")
-        first = fields.take("first-token")
+        name = fields.take("tensor", str)
+        msb_bits, lsb_bits = fields.unsigned("msb-bits", 8), fields.unsigned("lsb-bits", 8)
+        first = fields.unsigned("first-token", 32)
         msb = read_region(fields.object("msb"))
         lsb = read_region(fields.object("lsb")) if "lsb" in fields.left else Region()
         fields.end()

@@ -62,10 +62,16 @@ def generate(seed):
     regions["out"] = layout(rng, base, heads, 2 * dim)[0]
 
     events = loads + [{"state": {"length": length, "heads": heads}}]
-    for number in range(rng.randint(4, 9)):
-        if rng.random() < 0.25:
-            events.append({"state": state(rng, length, heads)})
-        events.append({"command": command(rng, number == 0, dim, group, bits, regions, length, prob_width, width)})
+    reset = True
+    for _ in range(rng.randint(6, 12)):
+        made = command(rng, reset, dim, group, bits, regions, length, config)
+        reset = False
+        if rng.random() < 0.3:
+            # Whatever was written, and whether or not it is refused, the sequence goes on from good lists after it.
+            events += [{"state": state(rng, length, heads)}, {"command": made}]
+            made = command(rng, True, dim, group, bits, regions, length, config)
+            events.append({"state": {"length": length, "heads": heads}})
+        events.append({"command": made})
     return {
         "format": "spatten-case",
         "version": 1,
@@ -107,14 +113,15 @@ def state(rng, length, heads):
         found["token-list"] = [rng.randrange(MAX_TOKENS + 2) for _ in range(rng.randint(1, 3))]
     if rng.random() < 0.1:
         found["head-list"] = [rng.randrange(MAX_HEADS) for _ in range(2)]
-    for name, most in (("token-importance", length), ("head-importance", heads)):
+    for name, most in (("token-importance", MAX_TOKENS), ("head-importance", MAX_HEADS)):
         if rng.random() < 0.4:
             high = rng.choice((4, 1 << 12, (1 << 32) - 1))
             found[name] = [rng.randint(max(0, high - 5000), high) for _ in range(rng.randint(0, most))]
     return found
 
 
-def command(rng, first, dim, group, bits, regions, length, prob_width, width):
+def command(rng, reset, dim, group, bits, regions, length, config):
+    width, prob_width = config["width"], config["prob-width"]
     generation = rng.random() < 0.6
 
     def chance(p):
@@ -135,20 +142,20 @@ def command(rng, first, dim, group, bits, regions, length, prob_width, width):
             "clear": chance(0.1),
             "scale": rng.choice((0, 0, 0, 1, 5, 31)),
             "append": chance(0.3),
-            "reset": first or chance(0.2),
+            "reset": reset or chance(0.2),
             "prune-before": prune(0.2, True, length),
             "prune-after": prune(0.2, True, length),
         },
         "heads": {
             "clear": chance(0.1),
             "scale": rng.choice((0, 0, 0, 1, 5, 31)),
-            "reset": first or chance(0.2),
+            "reset": reset or chance(0.2),
             "prune-before": prune(0.1, False, 6),
             "prune-after": prune(0.1, False, 6),
         },
         "mode": "generation" if generation else "summarisation",
         "causal": chance(0.5),
-        "query": rng.randrange(length + 1) if generation else 0,
+        "query": rng.choice((rng.randrange(length), length)) if generation else 0,
         "head-dim": dim,
         "group": group,
         "keys": {
@@ -164,7 +171,7 @@ def command(rng, first, dim, group, bits, regions, length, prob_width, width):
             "mode": rng.choice(("never", "always", "with-row") if generation else ("never", "always")),
             "ratio": rng.choice((0, 1, 65536, 65535, rng.randrange(65536), rng.randrange(65536), rng.randrange(65536))),
         },
-        "accumulate": {"tokens": chance(0.9), "heads": chance(0.9), "head-shift": rng.choice((0, 3, 6, 31))},
+        "accumulate": {"tokens": chance(0.9), "heads": chance(0.9), "head-shift": rng.choice((0, 0, 3, 6, 31))},
         "scale": {"mantissa": rng.choice((0, 1, 65535, *(rng.randint(1, 65535) for _ in range(5)))), "shift": shift},
         "output": {
             "mantissa": rng.choice((0, 65535, *(rng.randint(1, 65535) for _ in range(5)))),
@@ -172,6 +179,14 @@ def command(rng, first, dim, group, bits, regions, length, prob_width, width):
         },
         "regions": regions,
     }
+    if chance(0.3):
+        # Few bits are cut from the sum: halves are common.
+        shift = max(1, prob_width + width - config["out-width"] + 2)
+        made["output"] = {"mantissa": rng.choice((1, 3, 4)), "shift": shift}
+    if chance(0.2):
+        # A flat row of as many keys as the list may have: its probability, and the threshold that just meets it.
+        made["scale"]["mantissa"] = 0
+        made["keys"]["threshold"] = min((2 ** (prob_width + 1) + length) // (2 * length), 2**prob_width - 1)
     # One rule broken, or several: the first of them has to be named.
     for _ in range(rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))):
         spoil(rng, made, width, prob_width)

@@ -16,7 +16,10 @@ pub struct Measurement {
 impl Measurement {
     /// The value of a figure.
     pub fn figure(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|(n, _)| *n == name).and_then(|(_, value)| *value)
+        self.figures
+            .iter()
+            .find(|(n, _)| *n == name)
+            .and_then(|(_, value)| *value)
     }
 
     /// Bounds that do not hold.
@@ -60,7 +63,11 @@ pub fn table(measurements: &[Measurement]) -> String {
             .bounds
             .iter()
             .map(|bound| {
-                let verdict = if m.broken().any(|b| b == bound) { "BROKEN" } else { "holds" };
+                let verdict = if m.broken().any(|b| b == bound) {
+                    "BROKEN"
+                } else {
+                    "holds"
+                };
                 format!("{} <= {}: {verdict}", bound.0, bound.1)
             })
             .collect();

@@ -46,16 +46,25 @@ impl Bench for StreamReg {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |find, replace| Mutant {
+        let mutant = |name, find, replace| Mutant {
+            name,
             module: "stream_reg",
             find,
             replace,
         };
         vec![
-            mutant("assign push_ready = !skid_valid_q;", "assign push_ready = 1'b1;"),
-            mutant("skid_valid_q ? skid_data_q : push_data", "push_data"),
-            mutant("push || skid_valid_q;", "push;"),
-            mutant("if (advance) head_data_q", "head_data_q"),
+            mutant(
+                "overflow",
+                "assign push_ready = !skid_valid_q;",
+                "assign push_ready = 1'b1;",
+            ),
+            mutant(
+                "skid register bypassed",
+                "skid_valid_q ? skid_data_q : push_data",
+                "push_data",
+            ),
+            mutant("skid item lost", "push || skid_valid_q;", "push;"),
+            mutant("payload not held", "if (advance) head_data_q", "head_data_q"),
         ]
     }
 
@@ -100,19 +109,26 @@ impl Bench for StreamFifo {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |find, replace| Mutant {
+        let mutant = |name, find, replace| Mutant {
+            name,
             module: "stream_fifo",
             find,
             replace,
         };
         vec![
             mutant(
+                "overflow",
                 "assign push_ready = stored_q != FULL;",
                 "assign push_ready = 1'b1;",
             ),
-            mutant("&& heads_q != ALL_HEADS", ""),
-            mutant("if (pop && !rd_en) heads_q", "if (pop) heads_q"),
+            mutant("heads overrun", "&& heads_q != ALL_HEADS", ""),
             mutant(
+                "heads miscounted",
+                "if (pop && !rd_en) heads_q",
+                "if (pop) heads_q",
+            ),
+            mutant(
+                "read of an address being written",
                 "wire rd_en = stored_q != {COUNT_W{1'b0}}",
                 "wire rd_en = (push || stored_q != {COUNT_W{1'b0}})",
             ),

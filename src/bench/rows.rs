@@ -94,10 +94,10 @@ pub fn length(most: usize, beat: usize, random: &mut Random) -> usize {
     n.clamp(1, most)
 }
 
-/// A number to keep of `n`: every class of it, 0, 1, all but one, all, more than all, and fractions.
+/// A number to keep of `n`: every class of it, 0, 1, all but one, all, more than all, any 16 bits, and fractions.
 pub fn kept(n: usize, random: &mut Random) -> u16 {
     let n = n as u32;
-    let k = match random.random_range(0..12) {
+    let k = match random.random_range(0..13) {
         0 => 0,
         1 => 1,
         2 => n - 1,
@@ -107,6 +107,7 @@ pub fn kept(n: usize, random: &mut Random) -> u16 {
         6 => n.div_ceil(10),
         7 => n.div_ceil(5),
         8 => n.div_ceil(2),
+        9 => random.random_range(0..=0xffff),
         _ => random.random_range(0..=n),
     };
     k.min(0xffff) as u16

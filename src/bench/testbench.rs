@@ -69,7 +69,7 @@ pub fn testbenches(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>>
         let written = testbench(*bench, config).with_context(|| format!("testbench of `{block}`"))?;
         files.extend(written.into_iter().map(|(path, text)| (path, text.into_bytes())));
         let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-        let sources: Vec<_> = closure(module)?
+        let sources: Vec<_> = closure(module, config)?
             .iter()
             .map(|name| format!("rtl/{name}.v"))
             .collect();

@@ -30,7 +30,9 @@ impl Bench for TopkEngine {
             lanes(64)?,
             // The engine that tokens and heads share: importance is 32 bits wide.
             Point::new("key32").parameter("KEY_W", 32),
-            Point::new("key32-p4").config(|c| c.parallelism = 4)?.parameter("KEY_W", 32),
+            Point::new("key32-p4")
+                .config(|c| c.parallelism = 4)?
+                .parameter("KEY_W", 32),
             Point::new("key8-prob8").config(|c| c.prob_width = 8)?,
             Point::new("key16-async-low").config(|c| {
                 c.prob_width = 16;
@@ -41,10 +43,18 @@ impl Bench for TopkEngine {
                 c.ram_latency = 2;
                 c.parallelism = 2;
             })?,
+            Point::new("ram-macro-p4").config(|c| {
+                c.ram = crate::config::Ram::Macro;
+                c.parallelism = 4;
+            })?,
             Point::new("one-unit").parameter("UNITS", 1),
-            Point::new("three-units").parameter("UNITS", 3).parameter("BUFFER_ROWS", 3),
+            Point::new("three-units")
+                .parameter("UNITS", 3)
+                .parameter("BUFFER_ROWS", 3),
             Point::new("row100").parameter("MAX_ROW", 100),
-            Point::new("row32-buffer1").parameter("MAX_ROW", 32).parameter("BUFFER_ROWS", 1),
+            Point::new("row32-buffer1")
+                .parameter("MAX_ROW", 32)
+                .parameter("BUFFER_ROWS", 1),
             Point::new("tiny").config(|c| {
                 c.parallelism = 2;
                 c.max_tokens = 64;
@@ -52,9 +62,21 @@ impl Bench for TopkEngine {
         ])
     }
 
-    fn case(&self, point: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         let lanes = point.config.parallelism as usize;
-        let parameter = |name: &str| interface.parameters.iter().find(|p| p.name == name).map_or(0, |p| p.value);
+        let parameter = |name: &str| {
+            interface
+                .parameters
+                .iter()
+                .find(|p| p.name == name)
+                .map_or(0, |p| p.value)
+        };
         let width = parameter("KEY_W") as u32;
         let most = parameter("MAX_ROW") as usize;
         let mut case = Case::new(interface);
@@ -80,26 +102,100 @@ impl Bench for TopkEngine {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |module, find, replace| Mutant { module, find, replace };
+        let mutant = |name, module, find, replace| Mutant {
+            name,
+            module,
+            find,
+            replace,
+        };
         vec![
-            // Tie order, `<` for `<=`, floor for ceil, k = n, the last element, payload and key out of step.
-            mutant("topk_filter", "<= left_here", "> left_here"),
-            mutant("topk_filter", "<= left_here", "< left_here"),
-            mutant("topk_filter", "left - tied", "left"),
-            mutant("topk_filter", "first_q <= s2_last_q", "first_q <= 1'b1"),
-            mutant("topk_filter", "push_payloads[lane*PAYLOAD_W+:PAYLOAD_W], push_keys", "push_payloads[(LANES-1-lane)*PAYLOAD_W+:PAYLOAD_W], push_keys"),
-            mutant("topk_select", "total_q <= target_q", "total_q < target_q"),
-            mutant("topk_select", "target_q == {NUM_W{1'b0}}", "1'b0"),
-            mutant("topk_select", "left_q[NUM_W] || left_q == {(NUM_W + 1){1'b0}}", "left_q[NUM_W]"),
-            mutant("topk_select", "lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}}", "lower_q[NUM_W]"),
-            mutant("topk_select", "(push_k > MAX_K) ? MAX : push_k[NUM_W-1:0]", "push_k[NUM_W-1:0]"),
-            mutant("topk_select", "choice_twins} + 1'b1", "choice_twins}"),
-            mutant("topk_select", "size_q <= FULL_NUM", "size_q < FULL_NUM"),
-            mutant("topk_select", "whole ? size_q - FULL_NUM", "whole ? size_q - FULL_NUM + 1'b1"),
-            mutant("topk_select", "s1_used_q      <= ~({LANES{1'b1}} << s0_count)", "s1_used_q      <= ~({LANES{1'b1}} << s0_count) >> 1"),
-            mutant("topk_select", "exact_q      <= list ==", "exact_q      <= list >="),
-            mutant("lane_packer", "beat_last && overflow", "1'b0"),
-            mutant("lane_packer", "beat_taken && beat_keep[lane]", "beat_keep[lane]"),
+            mutant("tie order", "topk_filter", "<= left_here", "> left_here"),
+            mutant("< for <=: ties", "topk_filter", "<= left_here", "< left_here"),
+            mutant("ties not used up", "topk_filter", "left - tied", "left"),
+            mutant(
+                "ties renewed in mid-row",
+                "topk_filter",
+                "first_q <= s2_last_q",
+                "first_q <= 1'b1",
+            ),
+            mutant(
+                "payload and key out of step",
+                "topk_filter",
+                "push_payloads[lane*PAYLOAD_W+:PAYLOAD_W], push_keys",
+                "push_payloads[(LANES-1-lane)*PAYLOAD_W+:PAYLOAD_W], push_keys",
+            ),
+            mutant(
+                "k = n mishandled",
+                "topk_select",
+                "all_q       <= keep_all",
+                "all_q       <= keep_all && total_q != target_q",
+            ),
+            mutant(
+                "k = 0 mishandled",
+                "topk_select",
+                "target_q == {NUM_W{1'b0}}",
+                "1'b0",
+            ),
+            mutant(
+                "side of the pivot confused",
+                "topk_select",
+                "in_above = left_q[NUM_W]",
+                "in_above = lower_q[NUM_W]",
+            ),
+            mutant(
+                "< for <=: keys equal to the pivot",
+                "topk_select",
+                "lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}}",
+                "lower_q[NUM_W]",
+            ),
+            mutant(
+                "k above the row's limit",
+                "topk_select",
+                "(push_k > MAX_K) ? MAX : push_k[NUM_W-1:0]",
+                "push_k[NUM_W-1:0]",
+            ),
+            mutant(
+                "tie among samples not counted",
+                "topk_select",
+                "ties  = 4'd1",
+                "ties  = 4'd0",
+            ),
+            mutant(
+                "lost last element: word of a list",
+                "topk_select",
+                "size_q <= FULL_NUM",
+                "size_q < FULL_NUM",
+            ),
+            mutant(
+                "list counted wrongly",
+                "topk_select",
+                "whole ? size_q - FULL_NUM",
+                "whole ? size_q - FULL_NUM + 1'b1",
+            ),
+            mutant(
+                "lost last element: lane of a beat",
+                "topk_select",
+                "s1_used_q      <= ~({LANES{1'b1}} << s0_count)",
+                "s1_used_q      <= ~({LANES{1'b1}} << s0_count) >> 1",
+            ),
+            mutant(
+                "samples taken for the whole list",
+                "topk_select",
+                "exact_q      <= list ==",
+                "exact_q      <= list >=",
+            ),
+            mutant(
+                "lost last element: rest of a row",
+                "lane_packer",
+                "beat_last && overflow",
+                "1'b0",
+            ),
+            mutant(
+                "packer not stalled",
+                "lane_packer",
+                "beat_taken && beat_keep[lane]",
+                "beat_keep[lane]",
+            ),
         ]
     }
 
@@ -124,7 +220,11 @@ impl Bench for TopkEngine {
             }
             let stand = Stand::new(builder, parallelism)?;
             for setting in settings {
-                progress(&format!("P = {parallelism}, n = {}, {}", setting.n, setting.pattern.name()));
+                progress(&format!(
+                    "P = {parallelism}, n = {}, {}",
+                    setting.n,
+                    setting.pattern.name()
+                ));
                 measured.push(stand.measure(&setting)?);
             }
         }
@@ -282,7 +382,11 @@ impl<'a> Stand<'a> {
             .iter()
             .take(32)
             .map(|row| {
-                let outcome = self.run(&self.engine, &self.case(std::slice::from_ref(row), setting.k), Pace::Always)?;
+                let outcome = self.run(
+                    &self.engine,
+                    &self.case(std::slice::from_ref(row), setting.k),
+                    Pace::Always,
+                )?;
                 let last = |cycles: &[u64]| cycles.last().copied().unwrap_or(0) as f64;
                 Ok(last(&outcome.output("pop").cycles) - last(outcome.accepted("push")))
             })
@@ -309,7 +413,10 @@ impl<'a> Stand<'a> {
             ],
             figures: vec![
                 (CYCLES, Some(sustained.cycles as f64 / rows.len() as f64)),
-                ("passes", Some(1.0 + sustained.ones("pass_start") as f64 / rows.len() as f64)),
+                (
+                    "passes",
+                    Some(1.0 + sustained.ones("pass_start") as f64 / rows.len() as f64),
+                ),
                 ("latency", Some(mean(&alone))),
                 ("worst", Some(alone.iter().copied().fold(0.0, f64::max))),
                 (STALLS, stalls),
@@ -321,7 +428,13 @@ impl<'a> Stand<'a> {
     fn case(&self, rows: &[Vec<u32>], k: usize) -> Case {
         let mut case = Case::new(&self.interface);
         for row in rows {
-            push_row(&mut case, self.point.config.parallelism as usize, row, k as u16, 0);
+            push_row(
+                &mut case,
+                self.point.config.parallelism as usize,
+                row,
+                k as u16,
+                0,
+            );
         }
         case
     }
@@ -340,10 +453,17 @@ impl<'a> Stand<'a> {
 
     /// The engine behind a buffer of two rows of `n` elements.
     fn fed(&self, n: usize) -> anyhow::Result<Design> {
-        const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
+        const TEMPLATE: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
         let mut fed = design("topk_engine", &self.point, None)?;
         let config = &self.point.config;
-        let width = |name: &str| fed.interface.parameters.iter().find(|p| p.name == name).map_or(0, |p| p.value);
+        let width = |name: &str| {
+            fed.interface
+                .parameters
+                .iter()
+                .find(|p| p.name == name)
+                .map_or(0, |p| p.value)
+        };
         let mut context = tera::Context::new();
         context.insert("lanes", &config.parallelism);
         context.insert("key_w", &width("KEY_W"));
@@ -351,7 +471,8 @@ impl<'a> Stand<'a> {
         context.insert("count_w", &(u32::BITS - config.parallelism.leading_zeros()));
         context.insert("max_row", &config.max_tokens);
         context.insert("rst", "rst");
-        fed.sources.push(("topk_fed.v".into(), rtl::render_template(TEMPLATE, &context)?));
+        fed.sources
+            .push(("topk_fed.v".into(), rtl::render_template(TEMPLATE, &context)?));
         fed.top = "topk_fed".into();
         fed.parameters = vec![("ROW".into(), n as u64)];
         Ok(fed)
@@ -363,7 +484,9 @@ fn real_rows(width: u32, most: usize) -> anyhow::Result<Vec<Vec<u32>>> {
     let mut real = Vec::new();
     if width >= rows::SAMPLE_WIDTH {
         for sample in [Sample::Keys102, Sample::Keys204, Sample::Keys1024] {
-            let fitting = rows::sample(sample)?.into_iter().filter(|row| row.probs.len() <= most);
+            let fitting = rows::sample(sample)?
+                .into_iter()
+                .filter(|row| row.probs.len() <= most);
             real.extend(fitting.map(|row| row.probs.into_iter().map(u32::from).collect::<Vec<_>>()));
         }
     }

@@ -29,9 +29,21 @@ impl Bench for ZeroEliminator {
         Ok(points)
     }
 
-    fn case(&self, point: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         let lanes = point.config.parallelism as usize;
-        let parameter = |name: &str| interface.parameters.iter().find(|p| p.name == name).map_or(0, |p| p.value);
+        let parameter = |name: &str| {
+            interface
+                .parameters
+                .iter()
+                .find(|p| p.name == name)
+                .map_or(0, |p| p.value)
+        };
         let mask = (1u64 << parameter("DATA_W")) - 1;
         let chained = parameter("CHAIN") == 1;
         let mut case = Case::new(interface);
@@ -75,17 +87,30 @@ impl Bench for ZeroEliminator {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |find, replace| Mutant {
+        let mutant = |name, find, replace| Mutant {
+            name,
             module: "zero_eliminator",
             find,
             replace,
         };
         vec![
-            mutant("push_last ? {LANE_W{1'b0}} : start_q + kept", "start_q + kept"),
-            mutant("{&push_keep, kept}", "{1'b0, kept}"),
-            mutant("cross_0[lane] ? data_0[PARTNER", "stay_0[lane] ? data_0[PARTNER"),
-            mutant("start + counts[(lane-1)*LANE_W+:LANE_W]", "start + counts[lane*LANE_W+:LANE_W]"),
-            mutant("s2_keep_q  <= keep_4", "s2_keep_q  <= keep_3"),
+            mutant(
+                "rows run together",
+                "push_last ? {LANE_W{1'b0}} : start_q + kept",
+                "start_q + kept",
+            ),
+            mutant("full beat counted as empty", "{&push_keep, kept}", "{1'b0, kept}"),
+            mutant(
+                "element not exchanged",
+                "cross_0[lane] ? data_0[PARTNER",
+                "stay_0[lane] ? data_0[PARTNER",
+            ),
+            mutant(
+                "destination off by one",
+                "start + counts[(lane-1)*LANE_W+:LANE_W]",
+                "start + counts[lane*LANE_W+:LANE_W]",
+            ),
+            mutant("layer left out", "s2_keep_q  <= keep_4", "s2_keep_q  <= keep_3"),
         ]
     }
 

@@ -41,11 +41,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").context("progress bar")?);
     bar.enable_steady_tick(Duration::from_millis(200));
-    let measured = bench.measure(&Builder::new()?, &selection, &|what| bar.set_message(what.to_owned()));
+    let measured = bench.measure(&Builder::new()?, &selection, &|what| {
+        bar.set_message(what.to_owned())
+    });
     bar.finish_and_clear();
     let measured = measured?;
     if measured.is_empty() {
-        let measurable: Vec<_> = BENCHES.iter().filter(|b| b.has_figures()).map(|b| b.block()).collect();
+        let measurable: Vec<_> = BENCHES
+            .iter()
+            .filter(|b| b.has_figures())
+            .map(|b| b.block())
+            .collect();
         bail!(
             "nothing to measure for `{}` with these flags; blocks with figures: {}",
             args.block,
@@ -58,5 +64,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         print!("{}", table(&measured));
     }
     let broken = measured.iter().any(|m| m.broken().next().is_some());
-    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

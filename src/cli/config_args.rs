@@ -20,23 +20,22 @@ impl ConfigArgs {
     /// # Errors
     /// When the file cannot be read or something is not legal.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        let file = self.file.as_ref().map(|path| {
+        let mut file = None;
+        if let Some(path) = &self.file {
             let name = path.display().to_string();
-            match std::fs::read_to_string(path) {
-                Ok(text) => Ok((name, text)),
-                Err(error) => Err(Problem {
-                    code: "bad-file",
-                    message: format!("cannot read configuration file `{name}`: {error}"),
-                    ..Problem::default()
-                }),
-            }
-        });
-        let layers = Layers {
+            let text = std::fs::read_to_string(path).map_err(|error| Problem {
+                code: "bad-file",
+                message: format!("cannot read configuration file `{name}`: {error}"),
+                ..Problem::default()
+            });
+            file = Some((name, text?));
+        }
+        Layers {
             preset: self.preset.clone(),
-            file: file.transpose()?,
+            file,
             flags: self.flags.clone(),
-        };
-        layers.resolve()
+        }
+        .resolve()
     }
 }
 

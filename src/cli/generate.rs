@@ -124,7 +124,10 @@ fn summarise<'a>(
         output: &args.output,
         command: config.command(),
         config,
-        modules: rtl::in_order()?.into_iter().map(rtl::Module::name).collect(),
+        modules: rtl::in_order(config)?
+            .into_iter()
+            .map(rtl::Module::name)
+            .collect(),
         files: tree.keys().map(String::as_str).collect(),
         written: installed.written,
         removed: installed.removed,

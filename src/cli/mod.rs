@@ -1,7 +1,7 @@
 //! The command line: raw flags in, one validated configuration out, one function a subcommand.
 //!
 //! A subcommand is a file here with its arguments and a function `run(&Args) -> anyhow::Result<ExitCode>`, a variant of
-//! [`Command`] and an arm of [`run`].
+//! `Command` and an arm of its `run`.
 
 pub mod bench;
 mod completions;
@@ -64,6 +64,10 @@ Exit codes:
 
 /// What spatten-gen can do besides generating. One variant a subcommand.
 #[derive(Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, for the time of one command"
+)]
 enum Command {
     /// Show every parameter: meaning, legal values, and its value in each preset
     Presets(presets::Args),

@@ -73,7 +73,7 @@ impl Layers {
         let preset = match preset_name {
             None => &PRESETS[0],
             Some((name, location)) => find_preset(&name, location).unwrap_or_else(|problem| {
-                problems.push(problem);
+                problems.push(*problem);
                 &PRESETS[0]
             }),
         };
@@ -97,7 +97,7 @@ impl Layers {
         for (parameter, given) in given {
             match check(parameter, &given) {
                 Ok(value) => parameter.set(&mut params, value),
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
             origins.insert(parameter.key, given.origin);
         }
@@ -118,27 +118,22 @@ impl Layers {
 
 /// Checks every value and every combination of `params`.
 pub(super) fn validate(params: Params, origin: impl Fn(&str) -> Origin) -> Result<Config, ConfigError> {
-    let mut problems: Vec<Problem> = PARAMETERS
-        .iter()
-        .filter_map(|parameter| {
-            let value = parameter.get(&params);
-            let number = match value {
-                Value::Number(number) => Some(i128::from(number)),
-                Value::Word(_) => None,
-            };
-            let text = value.to_string();
-            check(
-                parameter,
-                &Given {
-                    number,
-                    word: Some(text.clone()),
-                    text,
-                    origin: origin(parameter.key),
-                },
-            )
-            .err()
-        })
-        .collect();
+    let mut problems = Vec::new();
+    for parameter in PARAMETERS {
+        let value = parameter.get(&params);
+        let number = match value {
+            Value::Number(number) => Some(i128::from(number)),
+            Value::Word(_) => None,
+        };
+        let text = value.to_string();
+        let given = Given {
+            number,
+            word: Some(text.clone()),
+            text,
+            origin: origin(parameter.key),
+        };
+        problems.extend(check(parameter, &given).err().map(|problem| *problem));
+    }
     if problems.is_empty() {
         problems = broken_rules(&params, origin);
     }
@@ -150,7 +145,7 @@ pub(super) fn validate(params: Params, origin: impl Fn(&str) -> Origin) -> Resul
 }
 
 /// The value, when it is legal for the parameter by itself.
-fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Problem> {
+fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Box<Problem>> {
     let legal = &parameter.legal;
     let nearest = match legal {
         Legal::Words(words) => {
@@ -187,7 +182,7 @@ fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Problem>
     if nearest.is_none() {
         help.insert(0, format!("for example: {}", parameter.get(&PRESETS[0].params())));
     }
-    Err(Problem {
+    Err(Box::new(Problem {
         code: "illegal-value",
         message: format!("{} is illegal: {key} must be {rule}", written(key, given)),
         parameter: Some(key),
@@ -196,7 +191,7 @@ fn check(parameter: &'static Parameter, given: &Given) -> Result<Value, Problem>
         nearest,
         location: location(&given.origin),
         help,
-    })
+    }))
 }
 
 /// The value as the user wrote it, with its key.
@@ -266,22 +261,19 @@ fn broken_rules(params: &Params, origin: impl Fn(&str) -> Origin) -> Vec<Problem
     problems
 }
 
-fn find_preset(name: &str, location: Option<Location>) -> Result<&'static Preset, Problem> {
-    PRESETS
-        .iter()
-        .find(|preset| preset.name == name)
-        .ok_or_else(|| Problem {
+fn find_preset(name: &str, location: Option<Location>) -> Result<&'static Preset, Box<Problem>> {
+    let names = PRESETS.each_ref().map(|preset| preset.name);
+    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        Box::new(Problem {
             code: "unknown-preset",
             message: format!("there is no preset `{name}`"),
             value: Some(name.into()),
-            nearest: likely(name, PRESETS.iter().map(|preset| preset.name)).map(str::to_owned),
+            nearest: likely(name, names.into_iter()).map(str::to_owned),
             location,
-            help: vec![format!(
-                "presets: {}",
-                PRESETS.each_ref().map(|preset| preset.name).join(", ")
-            )],
+            help: vec![format!("presets: {}", names.join(", "))],
             ..Problem::default()
         })
+    })
 }
 
 /// The name most like `word`.

@@ -69,10 +69,7 @@ impl Config {
             .iter()
             .min_by_key(|preset| differences(preset).count())
             .unwrap_or(&PRESETS[0]);
-        let mut command = String::from("spatten-gen");
-        if base.name != PRESETS[0].name {
-            command += &format!(" --preset {}", base.name);
-        }
+        let mut command = format!("spatten-gen --preset {}", base.name);
         for parameter in differences(base) {
             command += &format!(" --{} {}", parameter.key, parameter.get(self));
         }
@@ -129,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_command_names_the_nearest_preset_and_the_differences() {
-        assert_eq!(Config::default().command(), "spatten-gen");
+        assert_eq!(Config::default().command(), "spatten-gen --preset spatten");
         let small = Params {
             prob_width: 9,
             reset: Reset::AsyncLow,

@@ -46,11 +46,11 @@ struct FileEntry {
 
 /// The manifest of all files in `tree`.
 pub(super) fn text(config: &Config, tree: &Tree) -> anyhow::Result<String> {
-    let modules = rtl::in_order()?.into_iter().map(|module| ModuleEntry {
+    let modules = rtl::in_order(config)?.into_iter().map(|module| ModuleEntry {
         name: module.name(),
         summary: module.summary(),
         file: format!("rtl/{}.v", module.name()),
-        instantiates: module.instantiates(),
+        instantiates: module.instantiates(config),
         clock: "clk",
         reset: module.has_reset().then(|| config.reset.port()),
         interface: module.interface(config, &[]),

@@ -35,6 +35,11 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
     let mut tree = Tree::new();
     for (path, contents) in testbenches {
         ensure!(path.starts_with("tb/"), "testbench file {path} is not under tb/");
+        let contents = match String::from_utf8(contents) {
+            Ok(text) if path.ends_with(".sv") => rtl::format::format(&text).into_bytes(),
+            Ok(text) => text.into_bytes(),
+            Err(binary) => binary.into_bytes(),
+        };
         tree.insert(path, contents);
     }
     tree.insert("spatten.f".into(), lines(&files).into());
@@ -57,9 +62,14 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
 
 /// What the whole output is made of: the modules that no other module instantiates, with all they instantiate.
 pub fn total_cost(config: &Config) -> Cost {
-    let modules = || rtl::MODULES.iter().map(|entry| entry.module);
+    let modules = || {
+        rtl::MODULES
+            .iter()
+            .map(|entry| entry.module)
+            .filter(|module| module.exists(config))
+    };
     modules()
-        .filter(|root| !modules().any(|parent| parent.instantiates().contains(&root.name())))
+        .filter(|root| !modules().any(|parent| parent.instantiates(config).contains(&root.name())))
         .map(|root| root.cost(config, &[]))
         .sum()
 }

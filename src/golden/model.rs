@@ -6,6 +6,7 @@ use super::case::{Recorder, StateWrite};
 use super::command::*;
 use super::planes::{Region, SECTOR, Tensor, Tensors, plane_bytes};
 use super::quant::{Factor, quantise};
+use super::rows::ProbRow;
 use super::sectors;
 use super::sequence::{LayerResult, Sequence};
 use super::state::State;
@@ -675,7 +676,25 @@ impl<'a> Run<'a> {
         self.drive(&mut Sequence::new(self.config), each)
     }
 
-    /// The same on packed memory, written down as a case. `probs` says whether rows keep their probabilities.
+    /// Runs everything and collects the probability row of every query row, with the number of values it keeps.
+    ///
+    /// # Errors
+    /// As [`Run::execute`].
+    pub fn prob_rows(&self) -> anyhow::Result<Vec<ProbRow>> {
+        let mut rows = Vec::new();
+        self.execute(|visit| {
+            rows.extend(
+                visit
+                    .result
+                    .rows
+                    .iter()
+                    .map(|row| ProbRow::of(visit.layer as u32, row)),
+            )
+        })?;
+        Ok(rows)
+    }
+
+    /// The run of [`Run::execute`] on packed memory, written down as a case. `probs` says whether rows keep their probabilities.
     ///
     /// # Errors
     /// As [`Run::execute`].

@@ -1,6 +1,8 @@
 //! Lane packer: ragged beats of a row in, full ones out.
 
-use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
+use super::{
+    Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+};
 use crate::config::Config;
 
 /// `lane_packer`: a chained [`ZeroEliminator`](super::zero_eliminator::ZeroEliminator) and the word it fills.
@@ -15,7 +17,7 @@ impl Module for LanePacker {
         "lays the kept lanes of a row's beats end to end, in full words"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["zero_eliminator"]
     }
 
@@ -34,7 +36,11 @@ impl Module for LanePacker {
                 Stream {
                     name: "pop".into(),
                     direction: Direction::Out,
-                    fields: vec![data(), Field::new("count", count_bits(lanes)), Field::new("last", 1)],
+                    fields: vec![
+                        data(),
+                        Field::new("count", count_bits(lanes)),
+                        Field::new("last", 1),
+                    ],
                 },
             ],
             ports: vec![],
@@ -52,6 +58,10 @@ impl Module for LanePacker {
     }
 
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
-        vec![Latency { from: "push", to: "pop", cycles: 2 }]
+        vec![Latency {
+            from: "push",
+            to: "pop",
+            cycles: 2,
+        }]
     }
 }

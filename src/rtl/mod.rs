@@ -5,6 +5,7 @@
 //! co-simulation all come from that description.
 
 mod emit;
+pub mod format;
 pub mod logic;
 
 pub(crate) use emit::render_template;
@@ -206,13 +207,17 @@ pub trait Module: Sync {
     /// One line for tables and banners.
     fn summary(&self) -> &'static str;
     /// Modules instantiated directly.
-    fn instantiates(&self) -> &'static [&'static str];
+    fn instantiates(&self, config: &Config) -> &'static [&'static str];
     /// Ports, for the given Verilog parameter overrides (`(name, value)`; unnamed ones keep their defaults).
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface;
     /// Values and parameter-shaped logic for the template `<name>.v`.
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context>;
     /// Whether the module has the reset port; all but bare memories do. Every module has `clk`.
     fn has_reset(&self) -> bool {
+        true
+    }
+    /// Whether the module is part of a configuration.
+    fn exists(&self, _config: &Config) -> bool {
         true
     }
     /// Exact latencies, as the header states them; none where they depend on the data.

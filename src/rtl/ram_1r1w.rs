@@ -1,7 +1,7 @@
 //! RAM wrapper: the one place where a RAM is made.
 
 use super::{Cost, Direction, Field, Interface, Module, Parameter, count_bits, override_or};
-use crate::config::Config;
+use crate::config::{Config, Ram};
 
 /// `ram_1r1w`: one write port, one registered read port.
 pub struct Ram1r1w;
@@ -15,14 +15,21 @@ impl Module for Ram1r1w {
         "RAM with one write and one registered read port"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
-        &[]
+    fn instantiates(&self, config: &Config) -> &'static [&'static str] {
+        match config.ram {
+            Ram::Inferred => &[],
+            Ram::Macro => &["spatten_ram_macro"],
+        }
     }
 
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let width = override_or(overrides, "WIDTH", 8);
         let depth = override_or(overrides, "DEPTH", 16);
-        let addr_w = override_or(overrides, "ADDR_W", u64::from(count_bits(depth as u32 - 1).max(1)));
+        let addr_w = override_or(
+            overrides,
+            "ADDR_W",
+            u64::from(count_bits(depth as u32 - 1).max(1)),
+        );
         let input = |name: &str, width| (Direction::In, Field::new(name, width as u32));
         Interface {
             parameters: vec![

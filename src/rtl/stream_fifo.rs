@@ -16,7 +16,7 @@ impl Module for StreamFifo {
         "FIFO of a valid/ready stream, in a RAM"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["ram_1r1w"]
     }
 
@@ -30,7 +30,11 @@ impl Module for StreamFifo {
         Interface {
             parameters: vec![
                 Parameter::new("WIDTH", width, "payload bits"),
-                Parameter::new("DEPTH", override_or(overrides, "DEPTH", 16), "items that the RAM holds"),
+                Parameter::new(
+                    "DEPTH",
+                    override_or(overrides, "DEPTH", 16),
+                    "items that the RAM holds",
+                ),
             ],
             streams: vec![stream("push", Direction::In), stream("pop", Direction::Out)],
             ports: vec![],

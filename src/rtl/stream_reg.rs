@@ -15,7 +15,7 @@ impl Module for StreamReg {
         "register slice of a valid/ready stream"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &[]
     }
 

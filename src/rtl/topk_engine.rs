@@ -40,7 +40,7 @@ impl Module for TopkEngine {
         "the k largest elements of each row, in order"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["stream_fifo", "stream_reg", "topk_select", "topk_filter"]
     }
 

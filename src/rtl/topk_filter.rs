@@ -35,7 +35,7 @@ impl Module for TopkFilter {
         "keeps what lies above a row's threshold, order preserved, ties counted"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["lane_packer", "stream_reg"]
     }
 
@@ -69,7 +69,11 @@ impl Module for TopkFilter {
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
         let lanes = config.parallelism;
         let mut counts_logic = Block::new();
-        let counts = prefix_sum(&mut counts_logic, &Lanes::new("s1_equal_q", lanes, 1), "tie_counts");
+        let counts = prefix_sum(
+            &mut counts_logic,
+            &Lanes::new("s1_equal_q", lanes, 1),
+            "tie_counts",
+        );
         let mut context = tera::Context::new();
         context.insert("lanes", &lanes);
         context.insert("count_w", &count_bits(lanes));
@@ -83,7 +87,11 @@ impl Module for TopkFilter {
     }
 
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
-        vec![Latency { from: "push", to: "pop", cycles: 6 }]
+        vec![Latency {
+            from: "push",
+            to: "pop",
+            cycles: 6,
+        }]
     }
 
     fn cost(&self, config: &Config, _overrides: &[(&str, u64)]) -> Cost {

@@ -2,7 +2,9 @@
 
 use super::logic::{Block, Lanes, signal, sum_tree};
 use super::ram_1r1w::Ram1r1w;
-use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or};
+use super::{
+    Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -41,7 +43,7 @@ impl Module for TopkSelect {
         "quick-select of the k-th largest key of a row"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &["lane_packer", "ram_1r1w"]
     }
 
@@ -94,7 +96,7 @@ impl Module for TopkSelect {
         context.insert("pairs", &PAIRS);
         context.insert("compare_logic", &compare(lanes).always());
         context.insert("count_logic", &count_logic.always());
-        for side in ["above", "below"] {
+        for side in SIDES {
             let count = match tree.len() {
                 0 => format!("s2_{side}_q"),
                 levels => format!("{side}_{}", levels - 1),
@@ -133,12 +135,14 @@ fn compare(lanes: u32) -> Block {
     block
 }
 
-/// Population counts of the two sides, and the levels of each of their trees.
+/// What is counted of a word against the pivot: keys above it, below it, and not below it.
+const SIDES: [&str; 3] = ["above", "below", "upper"];
+
+/// Population counts of the sides, and the levels of each of their trees.
 fn counts(lanes: u32) -> (Block, Vec<Lanes>) {
     let mut block = Block::new();
     let mut count = |side: &str| sum_tree(&mut block, &Lanes::new(format!("s2_{side}_q"), lanes, 1), side);
-    count("above");
-    let tree = count("below");
+    let [_, _, tree] = SIDES.map(&mut count);
     (block, tree)
 }
 

@@ -1,7 +1,9 @@
 //! Zero eliminator: packs the kept lanes of a beat, in order (paper, section IV-B).
 
 use super::logic::{Block, Lanes, prefix_sum_modulo, signal};
-use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
+use super::{
+    Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -28,7 +30,7 @@ impl Module for ZeroEliminator {
         "packs the kept lanes of a beat, in order"
     }
 
-    fn instantiates(&self) -> &'static [&'static str] {
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &[]
     }
 
@@ -98,7 +100,11 @@ impl Module for ZeroEliminator {
     }
 
     fn latencies(&self, _config: &Config) -> Vec<Latency> {
-        vec![Latency { from: "push", to: "pop", cycles: 2 }]
+        vec![Latency {
+            from: "push",
+            to: "pop",
+            cycles: 2,
+        }]
     }
 }
 

@@ -79,7 +79,7 @@ module lane_packer #(
   reg  [     COUNT_W-1:0] rest_count_q;
 
   {% if lanes > 1 %}
-  wire [COUNT_W-1:0] filled = {{(COUNT_W - LANE_W){1'b0}}, beat_start} + beat_count;  // below 2 * LANES
+  wire [COUNT_W-1:0] filled = {{(COUNT_W - LANE_W){1'b0}}, beat_start} + beat_count;
   {% else %}
   wire [COUNT_W-1:0] filled = beat_count;
   {% endif %}
@@ -119,7 +119,9 @@ module lane_packer #(
 
       // A lane that completes the word in this cycle is stored as well: nothing reads it before it is written again.
       always @(posedge clk) begin
-        if (beat_taken && beat_keep[lane]) waiting_q[lane*DATA_W+:DATA_W] <= beat_data[lane*DATA_W+:DATA_W];
+        if (beat_taken && beat_keep[lane]) begin
+          waiting_q[lane*DATA_W+:DATA_W] <= beat_data[lane*DATA_W+:DATA_W];
+        end
       end
     end
   endgenerate

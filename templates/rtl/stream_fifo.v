@@ -21,7 +21,7 @@ module stream_fifo #(
 );
 
   localparam RAM_LATENCY = {{ config.ram_latency }};
-  localparam HEADS       = RAM_LATENCY + 2;  // covers the loop from a pop to the word that replaces it
+  localparam HEADS       = RAM_LATENCY + 2;  // covers the loop from a pop to the next read
   localparam ADDR_W      = $clog2(DEPTH);
   localparam COUNT_W     = $clog2(DEPTH + 1);
   localparam HEAD_W      = $clog2(HEADS + 1);
@@ -37,7 +37,7 @@ module stream_fifo #(
   reg [ ADDR_W-1:0] wr_addr_q;
   reg [ ADDR_W-1:0] rd_addr_q;
   reg [COUNT_W-1:0] stored_q;  // items in the RAM not yet read
-  reg [ HEAD_W-1:0] heads_q;  // items read but not yet popped: waiting at the output or on their way to it
+  reg [ HEAD_W-1:0] heads_q;  // items read but not yet popped
 
   assign push_ready = stored_q != FULL;
 
@@ -91,7 +91,9 @@ module stream_fifo #(
   // After the pop, if any, the entries in use are the lowest ones; the arriving word goes behind them.
   wire [      HEADS-1:0] kept_valid = pop ? head_valid_q >> 1 : head_valid_q;
   wire [HEADS*WIDTH-1:0] kept_data = pop ? head_data_q >> WIDTH : head_data_q;
-  wire [      HEADS-1:0] entering = arrive ? ~kept_valid & ((kept_valid << 1) | {{(HEADS - 1){1'b0}}, 1'b1}) : {HEADS{1'b0}};
+  wire [      HEADS-1:0] above_kept = (kept_valid << 1) | {{(HEADS - 1){1'b0}}, 1'b1};
+  wire [      HEADS-1:0] first_free = above_kept & ~kept_valid;
+  wire [      HEADS-1:0] entering = arrive ? first_free : {HEADS{1'b0}};
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin

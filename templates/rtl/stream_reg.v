@@ -1,7 +1,8 @@
-// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Registered   every output; there is no combinational path from the pop side to the push side or back.
-// Latency      an item accepted in cycle t is offered in cycle t+1; a stall of the pop side reaches push_ready one
-//              cycle later, and the item accepted in between waits in the skid register.
+// Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
+//              until it is taken.
+// Registered   every output; no combinational path leads from one side to the other.
+// Latency      an item accepted in cycle t is offered in cycle t+1; a stall of the pop side reaches
+//              push_ready a cycle later, and an item accepted meanwhile waits in the skid register.
 // Throughput   one item every cycle.
 // Reset        empties the slice. Payload registers have no reset: their valid bits qualify them.
 
@@ -20,7 +21,8 @@ module stream_reg #(
     output wire [WIDTH-1:0] pop_data
 );
 
-  // The head faces the pop side. The skid register is full only while the head is, and stalls the push side.
+  // The head faces the pop side. The skid register is full only while the head is, and then
+  // stalls the push side.
   reg             head_valid_q;
   reg             skid_valid_q;
   reg [WIDTH-1:0] head_data_q;

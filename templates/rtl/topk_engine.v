@@ -157,7 +157,9 @@ module topk_engine #(
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) rule_turn_q <= {{(UNITS - 1){1'b0}}, 1'b1};
-    else if (rule_valid && rule_ready) rule_turn_q <= (rule_turn_q << 1) | (rule_turn_q >> (UNITS - 1));
+    else if (rule_valid && rule_ready) begin
+      rule_turn_q <= (rule_turn_q << 1) | (rule_turn_q >> (UNITS - 1));
+    end
   end
 
   topk_filter #(

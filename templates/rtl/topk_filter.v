@@ -14,8 +14,7 @@
 module topk_filter #(
     parameter KEY_W     = {{ key_w }},  // bits of a key, unsigned
     parameter PAYLOAD_W = {{ payload_w }},  // bits that travel with a key
-    parameter MAX_ROW   = {{ max_row }},  // longest row
-    parameter NUM_W     = $clog2(MAX_ROW + 1)  // bits of a number of keys; derived
+    parameter MAX_ROW   = {{ max_row }}  // longest row
 ) (
     input  wire             clk,
     input  wire             {{ rst.port }},
@@ -23,7 +22,7 @@ module topk_filter #(
     input  wire             rule_valid,
     output wire             rule_ready,
     input  wire [KEY_W-1:0] rule_threshold,
-    input  wire [NUM_W-1:0] rule_ties,
+    input  wire [$clog2(MAX_ROW+1)-1:0] rule_ties,
 
     input  wire             push_valid,
     output wire             push_ready,
@@ -42,6 +41,7 @@ module topk_filter #(
 
   localparam LANES     = {{ lanes }};
   localparam COUNT_W   = {{ count_w }};  // bits of a count, 0 to LANES
+  localparam NUM_W     = $clog2(MAX_ROW + 1);  // bits of a number of keys
   localparam ELEMENT_W = KEY_W + PAYLOAD_W;
 
   localparam [NUM_W-1:0] FULL_NUM = LANES[NUM_W-1:0];
@@ -167,7 +167,8 @@ module topk_filter #(
 
   wire [          NUM_W-1:0] left = first_q ? s2_ties_q : left_q;
   wire [        COUNT_W-1:0] left_here = (left >= FULL_NUM) ? FULL : left[COUNT_W-1:0];
-  wire [          NUM_W-1:0] tied = {{(NUM_W - COUNT_W){1'b0}}, s2_tie_counts_q[(LANES-1)*COUNT_W+:COUNT_W]};
+  wire [        COUNT_W-1:0] tied_here = s2_tie_counts_q[(LANES-1)*COUNT_W+:COUNT_W];
+  wire [          NUM_W-1:0] tied = {{(NUM_W - COUNT_W){1'b0}}, tied_here};
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) first_q <= 1'b1;

@@ -17,8 +17,7 @@
 
 module topk_select #(
     parameter KEY_W   = {{ key_w }},  // bits of a key, unsigned
-    parameter MAX_ROW = {{ max_row }},  // longest row
-    parameter NUM_W   = $clog2(MAX_ROW + 1)  // bits of a number of keys; derived
+    parameter MAX_ROW = {{ max_row }}  // longest row
 ) (
     input  wire             clk,
     input  wire             {{ rst.port }},
@@ -33,13 +32,14 @@ module topk_select #(
     output wire             result_valid,
     input  wire             result_ready,
     output wire [KEY_W-1:0] result_threshold,
-    output wire [NUM_W-1:0] result_ties,
+    output wire [$clog2(MAX_ROW+1)-1:0] result_ties,
 
     output wire             pass_start  // a pass over a list begins, for counting
 );
 
   localparam LANES   = {{ lanes }};
   localparam COUNT_W = {{ count_w }};  // bits of a count, 0 to LANES
+  localparam NUM_W   = $clog2(MAX_ROW + 1);  // bits of a number of keys
   localparam WORDS   = (MAX_ROW + LANES - 1) / LANES;  // of a list memory
   localparam ADDR_W  = (WORDS > 1) ? $clog2(WORDS) : 1;
   localparam SAMPLES = {{ samples }};
@@ -56,7 +56,7 @@ module topk_select #(
   localparam [2:0] FILL   = 3'd0;  // take a row, parting it
   localparam [2:0] SETTLE = 3'd1;  // the last beat of a pass is under way
   localparam [2:0] RANK   = 3'd2;  // compare the samples of the list that goes on
-  localparam [2:0] CHOOSE = 3'd3;  // pick a sample: the answer, or the pivot of a pass, whose first word is read now
+  localparam [2:0] CHOOSE = 3'd3;  // pick one: the answer, or the pivot of a pass that begins now
   localparam [2:0] READ   = 3'd4;  // read the rest of the list
   localparam [2:0] DONE   = 3'd5;  // offer the result
 
@@ -146,7 +146,7 @@ module topk_select #(
   {% endif %}
 
   reg                    s1_valid_q;
-  reg                    s1_first_q;  // also set between passes, so that the next word is a first one
+  reg                    s1_first_q;  // between passes too: the next word is a first one
   reg                    s1_last_q;
   reg                    s1_fill_q;
   reg  [    COUNT_W-1:0] s1_count_q;
@@ -191,6 +191,7 @@ module topk_select #(
   reg  [    COUNT_W-1:0] s2_count_q;
   reg  [      LANES-1:0] s2_above_q;
   reg  [      LANES-1:0] s2_below_q;
+  reg  [      LANES-1:0] s2_upper_q;  // above the pivot or equal to it
   reg  [LANES*KEY_W-1:0] s2_keys_q;
 
   always @(posedge clk{{ rst.edge }}) begin
@@ -204,6 +205,7 @@ module topk_select #(
     s2_count_q <= s1_count_q;
     s2_above_q <= s1_above;
     s2_below_q <= s1_below;
+    s2_upper_q <= s1_used_q & ~s1_below;
     s2_keys_q  <= s1_keys;
   end
 
@@ -408,6 +410,7 @@ module topk_select #(
   {% for level in tree %}
   reg  [{{ level.bits - 1 }}:0] above_{{ loop.index0 }};
   reg  [{{ level.bits - 1 }}:0] below_{{ loop.index0 }};
+  reg  [{{ level.bits - 1 }}:0] upper_{{ loop.index0 }};
   {% endfor %}
 
   {{ count_logic }}
@@ -419,6 +422,7 @@ module topk_select #(
   reg  [    COUNT_W-1:0] s3_count_q;
   reg  [    COUNT_W-1:0] s3_above_q;
   reg  [    COUNT_W-1:0] s3_below_q;
+  reg  [    COUNT_W-1:0] s3_upper_q;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) s3_valid_q <= 1'b0;
@@ -431,6 +435,7 @@ module topk_select #(
     s3_count_q <= s2_count_q;
     s3_above_q <= {{ above_count }};
     s3_below_q <= {{ below_count }};
+    s3_upper_q <= {{ upper_count }};
   end
 
   // ---- stage 4: on which side the k-th largest is --------------------------------------------------------------------
@@ -447,7 +452,7 @@ module topk_select #(
   wire [NUM_W-1:0] s3_count = {{(NUM_W - COUNT_W){1'b0}}, s3_count_q};
   wire [NUM_W-1:0] s3_above = {{(NUM_W - COUNT_W){1'b0}}, s3_above_q};
   wire [NUM_W-1:0] s3_below = {{(NUM_W - COUNT_W){1'b0}}, s3_below_q};
-  wire [NUM_W-1:0] s3_upper = s3_count - s3_below;  // above the pivot or equal to it
+  wire [NUM_W-1:0] s3_upper = {{(NUM_W - COUNT_W){1'b0}}, s3_upper_q};
 
   wire signed [NUM_W:0] rank = {1'b0, target_q};
 
@@ -468,7 +473,8 @@ module topk_select #(
 
   wire keep_all = fill_pass_q && total_q <= target_q;
   wire keep_none = fill_pass_q && target_q == {NUM_W{1'b0}};
-  wire in_above = left_q[NUM_W] || left_q == {(NUM_W + 1){1'b0}};
+  // More keys above the pivot than the rank; with as many, none of its equals stays.
+  wire in_above = left_q[NUM_W];
   wire in_equal = lower_q[NUM_W] || lower_q == {(NUM_W + 1){1'b0}};
 
   assign decide = decide_q;
@@ -477,9 +483,14 @@ module topk_select #(
   reg [NUM_W-1:0] ties_q;
   reg             all_q;
   reg             none_q;
-  reg             halved_q;  // the last pass left at most 3/4 of its list
-  reg [NUM_W-1:0] parent_q;  // size of the list that was parted last
+  reg             first_q;  // the last pass was over the row: its pivot was no sample
+  reg [NUM_W-1:0] bound_q;  // 3/4 of the list that was parted last
   reg [NUM_W-1:0] list_q;  // size of the list that goes on
+  reg [NUM_W+2:0] list_3_q;  // three times that,
+  reg [NUM_W+2:0] list_5_q;  // five times,
+  reg [NUM_W+2:0] list_7_q;  // seven times
+
+  wire [NUM_W+2:0] next_list = {3'b000, in_above ? above_q : below_q};
 
   localparam [15:0] MAX_K = MAX_ROW[15:0];
 
@@ -493,12 +504,15 @@ module topk_select #(
       all_q       <= keep_all;
       none_q      <= keep_none && !keep_all;
       high_q      <= in_above;
-      list_q      <= in_above ? above_q : below_q;
-      parent_q    <= total_q;
-      halved_q    <= fill_pass_q;  // the first pivot was no sample
+      list_q      <= next_list[NUM_W-1:0];
+      list_3_q    <= next_list + (next_list << 1);
+      list_5_q    <= next_list + (next_list << 2);
+      list_7_q    <= (next_list << 3) - next_list;
+      bound_q     <= total_q - (total_q >> 2);
+      first_q     <= fill_pass_q;
       if (!in_above) target_q <= lower_q[NUM_W-1:0];
     end
-    if (decide) size_q <= in_above ? above_q : below_q;
+    if (decide) size_q <= next_list[NUM_W-1:0];
     else if (read) size_q <= whole ? size_q - FULL_NUM : {NUM_W{1'b0}};
   end
 
@@ -525,13 +539,22 @@ module topk_select #(
   end
 
   // RANK: of each sample, how many others come before it (larger, or equal and in a lower slot), and how many of those
-  // are equal to it; of the list, how many of its eighths the rank sought lies above.
-  reg  [        6:0] eighths_q;
-  reg  [        3:0] picks;  // samples of the list
-  reg  [        3:0] picks_q;
-  reg                exact_q;
-  reg  [SAMPLES*3-1:0] ahead_q;
-  reg  [SAMPLES*3-1:0] twins_q;
+  // are equal to it; in which eighths of the list a rank falls that it stands for; of the list, how many of its eighths
+  // the rank sought lies above.
+  reg  [              6:0] eighths_q;
+  reg                      exact_q;
+  reg                      reduced_q;  // the last pass left at most 3/4, or its pivot was no sample
+  reg  [              3:0] picks;  // samples of the list
+  reg                      few_q;  // of them at most two
+  reg  [    SAMPLES*4-1:0] sample_ties_q;  // equal samples so far, with the sample itself
+  reg  [    SAMPLES*8-1:0] fits_q;
+  reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
+  reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
+  reg  [      SAMPLES-1:0] second_hit_q;  // the one after it,
+  reg  [      SAMPLES-1:0] last_hit_q;  // the smallest,
+  reg  [      SAMPLES-1:0] last_but_one_hit_q;  // the one before it
+
+  wire [              3:0] wanted = target_q[3:0] - 4'd1;
 
   genvar sample, other;
   generate
@@ -556,22 +579,31 @@ module topk_select #(
         end
       end
 
-      reg     [2:0] ahead;
-      reg     [2:0] twins;
-      integer       i;
+      reg     [3:0] ahead;
+      reg     [3:0] ties;
+      reg     [7:0] fits;
+      integer       i, e;
 
       always @(*) begin
-        ahead = 3'd0;
-        twins  = 3'd0;
+        ahead = 4'd0;
+        ties  = 4'd1;
         for (i = 0; i < SAMPLES; i = i + 1) begin
-          ahead = ahead + {2'd0, precede[i]};
-          twins  = twins + {2'd0, twin[i]};
+          ahead = ahead + {3'd0, precede[i]};
+          ties  = ties + {3'd0, twin[i]};
+        end
+        for (e = 0; e < 8; e = e + 1) begin
+          fits[e] = (e[6:0] * {3'd0, picks}) >> 3 == {3'd0, ahead};
         end
       end
 
       always @(posedge clk) begin
-        ahead_q[sample*3+:3] <= ahead;
-        twins_q[sample*3+:3]  <= twins;
+        sample_ties_q[sample*4+:4] <= ties;
+        fits_q[sample*8+:8]        <= pick_set_q[sample] ? fits : 8'd0;
+        exact_hit_q[sample]        <= pick_set_q[sample] && ahead == wanted;
+        first_hit_q[sample]        <= pick_set_q[sample] && ahead == 4'd0;
+        second_hit_q[sample]       <= pick_set_q[sample] && ahead == 4'd1;
+        last_hit_q[sample]         <= pick_set_q[sample] && ahead == picks - 4'd1;
+        last_but_one_hit_q[sample] <= pick_set_q[sample] && ahead == picks - 4'd2;
       end
     end
   endgenerate
@@ -583,56 +615,50 @@ module topk_select #(
     for (p = 0; p < SAMPLES; p = p + 1) picks = picks + {3'd0, pick_set_q[p]};
   end
 
-  wire [  NUM_W+2:0] skip = {target_q - 1'b1, 3'b000};
-  wire [  NUM_W+2:0] list = {3'b000, list_q};
+  wire [NUM_W+2:0] sought = {target_q, 3'b000};  // eight times the rank
+  wire [NUM_W+2:0] list = {3'b000, list_q};
 
   always @(posedge clk) begin
-    picks_q      <= picks;
+    few_q        <= picks < 4'd3;
     exact_q      <= list == {{(NUM_W - 1){1'b0}}, picks};
-    eighths_q[0] <= skip >= list;
-    eighths_q[1] <= skip >= (list << 1);
-    eighths_q[2] <= skip >= (list << 1) + list;
-    eighths_q[3] <= skip >= (list << 2);
-    eighths_q[4] <= skip >= (list << 2) + list;
-    eighths_q[5] <= skip >= (list << 2) + (list << 1);
-    eighths_q[6] <= skip >= (list << 3) - list;
-    if (state_q == RANK) begin
-      halved_q <= halved_q || list_q <= parent_q - (parent_q >> 2);
-    end
+    eighths_q[0] <= sought > list;
+    eighths_q[1] <= sought > list << 1;
+    eighths_q[2] <= sought > list_3_q;
+    eighths_q[3] <= sought > list << 2;
+    eighths_q[4] <= sought > list_5_q;
+    eighths_q[5] <= sought > list_3_q << 1;
+    eighths_q[6] <= sought > list_7_q;
+    reduced_q    <= first_q || list_q <= bound_q;
   end
 
-  // CHOOSE: the sample whose rank among the samples is that of the key sought in the list.
-  reg     [2:0] eighth;
-  reg     [3:0] wish;
-  reg     [2:0] unused_fraction;
-  integer       e;
+  // CHOOSE: the sample that stands for the eighth of the list in which the key sought is. Where the last pass did not
+  // reduce its list, the largest and the smallest sample give way to their neighbours.
+  wire [        7:0] eighth = {eighths_q, 1'b1} & {1'b1, ~eighths_q};  // one-hot
+  reg  [SAMPLES-1:0] hit;
+  wire [SAMPLES-1:0] pick = exact_q                ? exact_hit_q :
+                            (reduced_q || few_q)   ? hit :
+                            |(hit & first_hit_q)   ? second_hit_q :
+                            |(hit & last_hit_q)    ? last_but_one_hit_q : hit;
+
+  integer h;
 
   always @(*) begin
-    eighth = 3'd0;
-    for (e = 0; e < 7; e = e + 1) begin
-      if (eighths_q[e]) eighth = eighth + 3'd1;
-    end
-    {wish, unused_fraction} = {4'd0, eighth} * {3'd0, picks_q};
-    if (!halved_q && picks_q > 4'd2) begin
-      if (wish == 4'd0) wish = 4'd1;
-      if (wish == picks_q - 4'd1) wish = picks_q - 4'd2;
-    end
-    if (exact_q) wish = target_q[3:0] - 4'd1;
+    for (h = 0; h < SAMPLES; h = h + 1) hit[h] = |(fits_q[h*8+:8] & eighth);
   end
 
   assign exact = exact_q;
 
   reg     [KEY_W-1:0] choice;
-  reg     [      2:0] choice_twins;
+  reg     [      3:0] choice_ties;
   integer             s;
 
   always @(*) begin
     choice       = {KEY_W{1'b0}};
-    choice_twins = 3'd0;
+    choice_ties = 4'd0;
     for (s = 0; s < SAMPLES; s = s + 1) begin
-      if (pick_set_q[s] && {1'b0, ahead_q[s*3+:3]} == wish) begin
+      if (pick[s]) begin
         choice       = choice | pick_keys_q[s*KEY_W+:KEY_W];
-        choice_twins = choice_twins | twins_q[s*3+:3];
+        choice_ties = choice_ties | sample_ties_q[s*4+:4];
       end
     end
   end
@@ -644,7 +670,7 @@ module topk_select #(
 
   always @(posedge clk) begin
     if (decide) ties_q <= left_q[NUM_W-1:0];
-    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 3){1'b0}}, choice_twins} + 1'b1;
+    else if (state_q == CHOOSE) ties_q <= {{(NUM_W - 4){1'b0}}, choice_ties};
   end
 
   assign result_threshold = all_q ? {KEY_W{1'b0}} : none_q ? {KEY_W{1'b1}} : pivot_q;

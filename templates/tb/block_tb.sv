@@ -111,7 +111,8 @@ module {{ block }}_tb;
           $finish;
         end
       end else if (quiet > PATIENCE) begin
-        $display("FAIL {{ block }}: seed %0d, cycle %0d: no handshake for %0d cycles", seed, cycle, quiet);
+        $display("FAIL {{ block }}: seed %0d, cycle %0d: no handshake for %0d cycles",
+                 seed, cycle, quiet);
         {% for stream in streams %}
         $display("  {{ stream.name }}: %0d of {{ stream.beats }} beats", {{ stream.name }}_beat);
         {% endfor %}
@@ -125,7 +126,8 @@ module {{ block }}_tb;
 
   always @(posedge clk) begin
     if ({{ stream.name }}_mismatch) begin
-      $display("FAIL {{ block }}: seed %0d, cycle %0d, {{ stream.name }}, beat %0d", seed, cycle, {{ stream.name }}_beat);
+      $display("FAIL {{ block }}: seed %0d, cycle %0d, {{ stream.name }}, beat %0d",
+               seed, cycle, {{ stream.name }}_beat);
       {% for field in stream.fields %}
       $display("  {{ field.name }}: expected %h, got %h, compared bits %h",
                {{ stream.name }}_expected[{{ field.msb }}:{{ field.lsb }}], {{ stream.name }}_payload[{{ field.msb }}:{{ field.lsb }}],

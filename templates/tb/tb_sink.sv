@@ -68,21 +68,26 @@ module tb_sink #(
 
   always @(posedge clk) begin
     if (in_reset && valid !== 1'b0) begin
-      $display("FAIL %0s: seed %0d, %0s: valid is %b after reset", BLOCK, seed, NAME, valid);
+      $display("FAIL %0s: seed %0d, %0s: valid is %b after reset",
+               BLOCK, seed, NAME, valid);
       $fatal(1);
     end else if (!reset && valid !== 1'b0 && valid !== 1'b1) begin
-      $display("FAIL %0s: seed %0d, cycle %0d, %0s: valid is %b", BLOCK, seed, cycle, NAME, valid);
+      $display("FAIL %0s: seed %0d, cycle %0d, %0s: valid is %b",
+               BLOCK, seed, cycle, NAME, valid);
       $fatal(1);
     end else if (!reset && stalled && !valid) begin
-      $display("FAIL %0s: seed %0d, cycle %0d, %0s: valid fell before ready had taken the beat", BLOCK, seed, cycle,
+      $display("FAIL %0s: seed %0d, cycle %0d, %0s: valid fell before ready had taken the beat",
+               BLOCK, seed, cycle,
                NAME);
       $fatal(1);
     end else if (!reset && stalled && payload !== held) begin
-      $display("FAIL %0s: seed %0d, cycle %0d, %0s: payload changed while the beat was stalled", BLOCK, seed, cycle,
+      $display("FAIL %0s: seed %0d, cycle %0d, %0s: payload changed while the beat was stalled",
+               BLOCK, seed, cycle,
                NAME);
       $fatal(1);
     end else if (!reset && valid && ready && done) begin
-      $display("FAIL %0s: seed %0d, cycle %0d, %0s: more than %0d beats", BLOCK, seed, cycle, NAME, BEATS);
+      $display("FAIL %0s: seed %0d, cycle %0d, %0s: more than %0d beats",
+               BLOCK, seed, cycle, NAME, BEATS);
       $fatal(1);
     end
   end

@@ -2,6 +2,7 @@
 
 mod interface;
 mod lint;
+mod style;
 
 use spatten_gen::config::{Config, PRESETS, Params};
 use spatten_gen::flow::{self, Tree};
