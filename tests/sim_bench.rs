@@ -1,66 +1,67 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
 use rayon::prelude::*;
-use spatten_gen::bench::{self, BENCHES, Rig};
+use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
-use spatten_gen::sim::{Builder, Pacing};
+use spatten_gen::sim::{Builder, Case, Pacing};
+
+/// Every bench with each of its points.
+fn points() -> Vec<(&'static dyn Bench, Point)> {
+    let points = |bench: &&'static dyn Bench| {
+        let bench = *bench;
+        bench
+            .points()
+            .unwrap()
+            .into_iter()
+            .map(move |point| (bench, point))
+    };
+    BENCHES.iter().flat_map(points).collect()
+}
 
 #[test]
 fn every_block_matches_its_model_at_every_point() {
     let builder = Builder::new().unwrap();
-    let targets: Vec<_> = BENCHES
-        .iter()
-        .flat_map(|bench| {
-            bench
-                .points()
-                .unwrap()
-                .into_iter()
-                .map(move |point| (*bench, point))
+    let failures: Vec<String> = points()
+        .par_iter()
+        .with_max_len(1)
+        .flat_map_iter(|(bench, point)| {
+            let rig = Rig::new(&builder, *bench, point, None).unwrap();
+            let rows = bench.rows_per_run();
+            (0..28)
+                .find_map(move |seed| rig.soak(seed, rows).unwrap().err())
+                .map(|failure| failure.to_string())
         })
         .collect();
-    targets.par_iter().for_each(|(bench, point)| {
-        let rig = Rig::new(&builder, *bench, point, None).unwrap();
-        for seed in 0..28 {
-            if let Err(failure) = rig.soak(seed, bench.rows_per_run()).unwrap() {
-                panic!("{failure}");
-            }
-        }
-    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
 fn every_comparison_fires() {
     let builder = Builder::new().unwrap();
-    for bench in BENCHES {
+    BENCHES.par_iter().with_max_len(1).for_each(|bench| {
         let point = &bench.points().unwrap()[0];
         let rig = Rig::new(&builder, *bench, point, None).unwrap();
         rig.show_that_checks_fire(1, bench.rows_per_run(), 200).unwrap();
-    }
+    });
 }
 
 #[test]
 fn every_fault_is_noticed() {
     let builder = Builder::new().unwrap();
-    let faults: Vec<_> = BENCHES
+    let faults: Vec<(&'static dyn Bench, Mutant)> = BENCHES
         .iter()
-        .flat_map(|bench| bench.mutants().into_iter().map(move |mutant| (*bench, mutant)))
+        .flat_map(|b| b.mutants().into_iter().map(|mutant| (*b, mutant)))
         .collect();
     let survivors: Vec<String> = faults
         .par_iter()
-        .filter_map(
-            |(bench, mutant)| match bench::kill(&builder, *bench, mutant, 28).unwrap() {
-                Some(failure) => {
-                    println!("{mutant}:\n  {failure}");
-                    None
-                }
-                None => Some(mutant.to_string()),
-            },
-        )
+        .with_max_len(1)
+        .filter(|(bench, mutant)| bench::kill(&builder, *bench, mutant, 28).unwrap().is_none())
+        .map(|(bench, mutant)| format!("{}: {mutant}", bench.block()))
         .collect();
-    assert!(survivors.is_empty(), "not noticed: {survivors:#?}");
+    assert!(survivors.is_empty(), "not noticed:\n{}", survivors.join("\n"));
 }
 
-/// A row alone, nothing stalling: the first beat comes out after the stated number of cycles.
+/// A row whose answer needs no more than its first beat shows the latency; the others do not contradict it.
 #[test]
 fn latencies_are_as_stated() {
     let builder = Builder::new().unwrap();
@@ -72,18 +73,19 @@ fn latencies_are_as_stated() {
                 continue;
             }
             let rig = Rig::new(&builder, *bench, &point, None).unwrap();
-            let outcome = rig.run(&rig.case(0, 1).unwrap(), &Pacing::full_speed()).unwrap();
+            let case: Case = rig.case(0, 1).unwrap();
+            let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
             for latency in stated {
-                let cycles = outcome.output(latency.to).cycles[0] - outcome.accepted(latency.from)[0];
-                assert_eq!(
-                    cycles,
-                    u64::from(latency.cycles),
+                let accepted = outcome.accepted(latency.from)[0];
+                let offered = outcome.output(latency.to).cycles[0];
+                let context = format!(
                     "{} at {}, {} to {}",
                     bench.block(),
                     point.name,
                     latency.from,
                     latency.to
                 );
+                assert_eq!(offered - accepted, u64::from(latency.cycles), "{context}");
             }
         }
     }

@@ -203,30 +203,22 @@ pub fn points(bench: &dyn Bench, name: Option<&str>) -> anyhow::Result<Vec<Point
 /// When the block is not registered, its Verilog cannot be emitted, or the fault's text does not occur exactly once.
 pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
     let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-    let needed = closure(module, &point.config)?;
-    let mut sources = Vec::new();
-    for source in rtl::sources(&point.config)?
-        .into_iter()
-        .filter(|s| needed.contains(&s.module))
-    {
-        let mut text = source.text;
-        if let Some(mutant) = mutant.filter(|m| m.module == source.module) {
-            let times = text.matches(mutant.find).count();
-            ensure!(
-                times == 1,
-                "{mutant}: the text occurs {times} times at point `{}`, not once",
-                point.name
-            );
-            text = text.replacen(mutant.find, mutant.replace, 1);
-        }
-        sources.push((format!("{}.v", source.module), text));
-    }
+    let mut sources = sources(module, &point.config)?;
     if let Some(mutant) = mutant {
+        let target = sources.iter_mut().find(|(name, _)| *name == mutant.module);
+        let (_, text) = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
+        let times = text.matches(mutant.find).count();
         ensure!(
-            needed.contains(&mutant.module),
-            "{mutant}: `{block}` does not use that module"
+            times == 1,
+            "{mutant}: the text occurs {times} times at point `{}`, not once",
+            point.name
         );
+        *text = text.replacen(mutant.find, mutant.replace, 1);
     }
+    let sources = sources
+        .into_iter()
+        .map(|(name, text)| (format!("{name}.v"), text))
+        .collect();
     Ok(Design {
         top: block.to_owned(),
         sources,
@@ -239,6 +231,16 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
+}
+
+/// The Verilog of a module and of all it instantiates, by module name.
+fn sources(module: &'static dyn Module, config: &Config) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let needed = closure(module, config)?;
+    let all = rtl::sources(config)?.into_iter();
+    Ok(all
+        .filter(|s| needed.contains(&s.module))
+        .map(|s| (s.module, s.text))
+        .collect())
 }
 
 /// Names of a module and of all it instantiates.
@@ -571,21 +573,37 @@ impl Rig {
     }
 }
 
-/// Points that a fault is tried at, the first ones of a bench: it must show where everybody measures.
-const POINTS_PER_FAULT: usize = 2;
+/// Points that a fault is tried at.
+const POINTS_PER_FAULT: usize = 4;
 
-/// Whether the bench notices a fault: tries the bench's first points, `runs` seeds each. The failure that showed it,
-/// or none when the fault survives.
+/// Whether the bench notices a fault: tries `runs` seeds at the bench's points whose Verilog has the place of the
+/// fault, least Verilog first, since that builds fastest. The failure that showed it, or none when the fault
+/// survives.
 ///
 /// # Errors
-/// When the faulty Verilog cannot be built, or the fault's text occurs at no point.
+/// When the faulty Verilog cannot be built, or the fault has no place, or several, at a point.
 pub fn kill(
     builder: &Builder,
     bench: &'static dyn Bench,
     mutant: &Mutant,
     runs: u64,
 ) -> anyhow::Result<Option<Failure>> {
-    for point in bench.points()?.iter().take(POINTS_PER_FAULT) {
+    let module = rtl::module(bench.block()).ok_or_else(|| anyhow!("no module `{}`", bench.block()))?;
+    let mut points = Vec::new();
+    for point in bench.points()? {
+        let sources = sources(module, &point.config)?;
+        let target = sources.iter().find(|(name, _)| *name == mutant.module);
+        if target.is_some_and(|(_, text)| text.contains(mutant.find)) {
+            points.push((sources.iter().map(|(_, text)| text.len()).sum::<usize>(), point));
+        }
+    }
+    ensure!(
+        !points.is_empty(),
+        "{mutant}: the text occurs at no point of `{}`",
+        bench.block()
+    );
+    points.sort_by_key(|(size, _)| *size);
+    for (_, point) in points.iter().take(POINTS_PER_FAULT) {
         let rig = Rig::new(builder, bench, point, Some(mutant))?;
         for seed in 0..runs {
             if let Err(failure) = rig.soak(seed, bench.rows_per_run())? {

@@ -104,7 +104,7 @@ module topk_filter #(
   reg  [          LANES-1:0] above;
   reg  [          LANES-1:0] equal;
 
-  {{ compare_logic }}
+  {{ compare_logic | indent(width=2) }}
 
   reg  [LANES*ELEMENT_W-1:0] s1_elements_q;
   reg  [          LANES-1:0] s1_above_q;
@@ -140,7 +140,7 @@ module topk_filter #(
   // tie_counts: in lane i, the equal keys in lanes 0 to i.
   reg [{{ counts_bits - 1 }}:0] tie_counts;
 
-  {{ counts_logic }}
+  {{ counts_logic | indent(width=2) }}
 
   reg  [LANES*ELEMENT_W-1:0] s2_elements_q;
   reg  [          LANES-1:0] s2_above_q;

@@ -181,7 +181,7 @@ module topk_select #(
   reg  [      LANES-1:0] s1_above;
   reg  [      LANES-1:0] s1_below;
 
-  {{ compare_logic }}
+  {{ compare_logic | indent(width=2) }}
 
   // ---- stage 2: the two sides, and samples of them -------------------------------------------------------------------
 
@@ -413,7 +413,7 @@ module topk_select #(
   reg  [{{ level.bits - 1 }}:0] upper_{{ loop.index0 }};
   {% endfor %}
 
-  {{ count_logic }}
+  {{ count_logic | indent(width=2) }}
   {% endif %}
 
   reg                    s3_valid_q;
@@ -529,7 +529,7 @@ module topk_select #(
   reg  [{{ pairs - 1 }}:0] not_below_q;
   reg  [{{ pairs - 1 }}:0] equal_q;
 
-  {{ pair_logic }}
+  {{ pair_logic | indent(width=2) }}
 
   always @(posedge clk) begin
     pick_keys_q <= pick_keys;
@@ -548,7 +548,7 @@ module topk_select #(
   reg                      few_q;  // of them at most two
   reg  [    SAMPLES*4-1:0] sample_ties_q;  // equal samples so far, with the sample itself
   reg  [    SAMPLES*8-1:0] fits_q;
-  reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
+  reg  [      SAMPLES-1:0] exact_hit_q;  // if they are the list: the rank sought
   reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
   reg  [      SAMPLES-1:0] second_hit_q;  // the one after it,
   reg  [      SAMPLES-1:0] last_hit_q;  // the smallest,

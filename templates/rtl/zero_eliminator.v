@@ -42,7 +42,7 @@ module zero_eliminator #(
   // counts: in lane i, the kept lanes from 0 to i, modulo LANES.
   reg [{{ counts_bits - 1 }}:0] counts;
 
-  {{ counts_logic }}
+  {{ counts_logic | indent(width=2) }}
 
   {% if lanes > 1 %}
   wire [LANE_W-1:0] kept = counts[(LANES-1)*LANE_W+:LANE_W];
@@ -152,7 +152,7 @@ module zero_eliminator #(
   wire [LANES*{{ layer.lane_w - 1 }}-1:0] lane_{{ layer.number + 1 }};
   {% endif %}
 
-  {{ layer.logic }}
+  {{ layer.logic | indent(width=2) }}
 
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_layer_{{ layer.number }}
