@@ -677,7 +677,7 @@ module topk_select #(
   reg                      few_q;  // of them at most two
   reg  [    SAMPLES*4-1:0] sample_ties_q;  // equal samples so far, with the sample itself
   reg  [    SAMPLES*8-1:0] fits_q;
-  reg  [      SAMPLES-1:0] exact_hit_q;  // the sample has the rank sought, if the samples are the list
+  reg  [      SAMPLES-1:0] exact_hit_q;  // if they are the list: the rank sought
   reg  [      SAMPLES-1:0] first_hit_q;  // the sample is the largest,
   reg  [      SAMPLES-1:0] second_hit_q;  // the one after it,
   reg  [      SAMPLES-1:0] last_hit_q;  // the smallest,
