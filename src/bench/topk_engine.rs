@@ -4,7 +4,7 @@ use super::measure::{Measurement, Selection};
 use super::rows::{self, KINDS, Kind, Sample};
 use super::{Bench, Mutant, Point, Random, check, design};
 use crate::golden::topk_engine::topk;
-use crate::rtl::{self, Interface};
+use crate::rtl::{self, Direction, Field, Interface};
 use crate::sim::{Builder, Case, Design, End, Library, Outcome, Pace, Pacing, Simulation};
 use anyhow::{anyhow, ensure};
 use rand::{RngExt, SeedableRng};
@@ -352,21 +352,25 @@ const CYCLES: &str = "cycles/row";
 const STALLS: &str = "stalls %";
 
 /// The engine at one parallelism, alone and behind a buffer.
-struct Stand<'a> {
-    builder: &'a Builder,
+struct Stand {
     point: Point,
-    interface: Interface,
-    engine: Arc<Library>,
+    engine: (Interface, Arc<Library>),
+    /// Behind a buffer; none where a beat holds less than the source sends in a cycle.
+    fed: Option<(Interface, Arc<Library>)>,
 }
 
-impl<'a> Stand<'a> {
-    fn new(builder: &'a Builder, parallelism: u32) -> anyhow::Result<Self> {
+impl Stand {
+    fn new(builder: &Builder, parallelism: u32) -> anyhow::Result<Self> {
         let point = Point::new(format!("p{parallelism}")).config(|c| c.parallelism = parallelism)?;
-        let design = design("topk_engine", &point, None)?;
+        let build = |design: Design| anyhow::Ok((design.interface.clone(), builder.build(design)?));
+        let fed = if parallelism < FEED {
+            None
+        } else {
+            Some(build(fed(&point)?)?)
+        };
         Ok(Stand {
-            builder,
-            interface: design.interface.clone(),
-            engine: builder.build(design)?,
+            engine: build(design("topk_engine", &point, None)?)?,
+            fed,
             point,
         })
     }
@@ -374,19 +378,22 @@ impl<'a> Stand<'a> {
     fn measure(&self, setting: &Setting) -> anyhow::Result<Measurement> {
         let lanes = self.point.config.parallelism;
         let rows = setting.rows()?;
-        let case = self.case(&rows, setting.k);
-        let sustained = self.run(&self.engine, &case, Pace::Always)?;
+        let case = |interface: &Interface, rows: &[Vec<u32>]| {
+            let mut case = Case::new(interface);
+            for row in rows {
+                push_row(&mut case, lanes as usize, row, setting.k as u16, 0);
+            }
+            case
+        };
+        let (interface, engine) = &self.engine;
+        let sustained = run(engine, &case(interface, &rows), Pace::Always)?;
 
         // A row alone, after reset, that is with a first pivot that knows nothing of it.
         let alone: Vec<f64> = rows
             .iter()
             .take(32)
             .map(|row| {
-                let outcome = self.run(
-                    &self.engine,
-                    &self.case(std::slice::from_ref(row), setting.k),
-                    Pace::Always,
-                )?;
+                let outcome = run(engine, &case(interface, std::slice::from_ref(row)), Pace::Always)?;
                 let last = |cycles: &[u64]| cycles.last().copied().unwrap_or(0) as f64;
                 Ok(last(&outcome.output("pop").cycles) - last(outcome.accepted("push")))
             })
@@ -394,15 +401,17 @@ impl<'a> Stand<'a> {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
 
         // Behind a buffer of two rows, one beat in `every` cycles; a stall is a cycle by which the source falls behind.
-        let every = (lanes / FEED).max(1);
-        let stalls = if lanes < FEED {
-            None
-        } else {
-            let fed = self.builder.build(self.fed(setting.n)?)?;
-            let outcome = self.run(&fed, &case, Pace::Every { cycles: every })?;
-            let taken = outcome.accepted("push");
-            let ideal = f64::from(every) * (taken.len() - 1) as f64;
-            Some(100.0 * ((taken[taken.len() - 1] - taken[0]) as f64 / ideal - 1.0))
+        let stalls = match &self.fed {
+            None => None,
+            Some((interface, fed)) => {
+                let every = lanes / FEED;
+                let mut case = case(interface, &rows);
+                case.port("words", 2 * setting.n.div_ceil(lanes as usize) as u64);
+                let outcome = run(fed, &case, Pace::Every { cycles: every })?;
+                let taken = outcome.accepted("push");
+                let ideal = f64::from(every) * (taken.len() - 1) as f64;
+                Some(100.0 * ((taken[taken.len() - 1] - taken[0]) as f64 / ideal - 1.0))
+            }
         };
         Ok(Measurement {
             setting: vec![
@@ -424,59 +433,44 @@ impl<'a> Stand<'a> {
             bounds: setting.bounds(lanes),
         })
     }
+}
 
-    fn case(&self, rows: &[Vec<u32>], k: usize) -> Case {
-        let mut case = Case::new(&self.interface);
-        for row in rows {
-            push_row(
-                &mut case,
-                self.point.config.parallelism as usize,
-                row,
-                k as u16,
-                0,
-            );
-        }
-        case
-    }
+/// A run without gaps or back-pressure whose answers are checked.
+fn run(library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Outcome> {
+    let pacing = Pacing {
+        inputs: vec![pace],
+        ..Pacing::full_speed()
+    };
+    let outcome = Simulation::new(library, 0)?.run(case, &pacing);
+    check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
+    ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
+    Ok(outcome)
+}
 
-    /// A run without gaps or back-pressure whose answers are checked.
-    fn run(&self, library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Outcome> {
-        let pacing = Pacing {
-            inputs: vec![pace],
-            ..Pacing::full_speed()
-        };
-        let outcome = Simulation::new(library, 0)?.run(case, &pacing);
-        check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
-        ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
-        Ok(outcome)
-    }
-
-    /// The engine behind a buffer of two rows of `n` elements.
-    fn fed(&self, n: usize) -> anyhow::Result<Design> {
-        const TEMPLATE: &str =
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
-        let mut fed = design("topk_engine", &self.point, None)?;
-        let config = &self.point.config;
-        let width = |name: &str| {
-            fed.interface
-                .parameters
-                .iter()
-                .find(|p| p.name == name)
-                .map_or(0, |p| p.value)
-        };
-        let mut context = tera::Context::new();
-        context.insert("lanes", &config.parallelism);
-        context.insert("key_w", &width("KEY_W"));
-        context.insert("payload_w", &width("PAYLOAD_W"));
-        context.insert("count_w", &(u32::BITS - config.parallelism.leading_zeros()));
-        context.insert("max_row", &config.max_tokens);
-        context.insert("rst", "rst");
-        fed.sources
-            .push(("topk_fed.v".into(), rtl::render_template(TEMPLATE, &context)?));
-        fed.top = "topk_fed".into();
-        fed.parameters = vec![("ROW".into(), n as u64)];
-        Ok(fed)
-    }
+/// The engine behind a buffer whose size a port sets.
+fn fed(point: &Point) -> anyhow::Result<Design> {
+    const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
+    let mut fed = design("topk_engine", point, None)?;
+    let config = &point.config;
+    let width = |name: &str| {
+        fed.interface
+            .parameters
+            .iter()
+            .find(|p| p.name == name)
+            .map_or(0, |p| p.value)
+    };
+    let mut context = tera::Context::new();
+    context.insert("lanes", &config.parallelism);
+    context.insert("key_w", &width("KEY_W"));
+    context.insert("payload_w", &width("PAYLOAD_W"));
+    context.insert("count_w", &(u32::BITS - config.parallelism.leading_zeros()));
+    context.insert("max_row", &config.max_tokens);
+    context.insert("rst", "rst");
+    fed.sources
+        .push(("topk_fed.v".into(), rtl::render_template(TEMPLATE, &context)?));
+    fed.top = "topk_fed".into();
+    fed.interface.ports.push((Direction::In, Field::new("words", 16)));
+    Ok(fed)
 }
 
 /// Real rows that fit keys of `width` bits and rows of `most`.

@@ -1,12 +1,12 @@
-// A top-k engine behind a buffer of BUFFER_ROWS rows, as it is fed in the accelerator.
+// A top-k engine behind a buffer, as it is fed in the accelerator. The buffer holds `words` beats.
 
 module topk_fed #(
     parameter MAX_ROW = {{ max_row }},
-    parameter ROW     = {{ max_row }},  // elements of the rows that the buffer is sized for
-    parameter ROWS    = 2
+    parameter ROWS    = 2  // longest rows that the buffer can be set to hold
 ) (
     input  wire        clk,
     input  wire        {{ rst }},
+    input  wire [15:0] words,
     input  wire        push_valid,
     output wire        push_ready,
     input  wire [{{ lanes * key_w - 1 }}:0] push_keys,
@@ -24,7 +24,7 @@ module topk_fed #(
 );
 
   localparam LANES = {{ lanes }};
-  localparam WORDS = ROWS * ((ROW + LANES - 1) / LANES);
+  localparam WORDS = ROWS * ((MAX_ROW + LANES - 1) / LANES);
 
   wire         row_valid, row_ready, row_last;
   wire [{{ lanes * key_w - 1 }}:0] row_keys;
@@ -32,14 +32,28 @@ module topk_fed #(
   wire [{{ count_w - 1 }}:0] row_count;
   wire [15:0]  row_k;
 
+  // Beats in the buffer.
+  reg  [15:0]  level_q;
+  wire         open = level_q < words;
+  wire         fifo_ready;
+  wire         enter = push_valid && push_ready;
+  wire         leave = row_valid && row_ready;
+
+  assign push_ready = open && fifo_ready;
+
+  always @(posedge clk) begin
+    if ({{ rst }}) level_q <= 16'd0;
+    else level_q <= level_q + {15'd0, enter} - {15'd0, leave};
+  end
+
   stream_fifo #(
       .WIDTH({{ lanes * (key_w + payload_w) + count_w + 17 }}),
-      .DEPTH(WORDS < 2 ? 2 : WORDS)
+      .DEPTH(WORDS)
   ) u_buffer (
       .clk       (clk),
       .{{ rst }}({{ rst }}),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
+      .push_valid(push_valid && open),
+      .push_ready(fifo_ready),
       .push_data ({push_k, push_last, push_count, push_payloads, push_keys}),
       .pop_valid (row_valid),
       .pop_ready (row_ready),
