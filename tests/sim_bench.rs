@@ -1,6 +1,7 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
 use rayon::prelude::*;
+use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
 use spatten_gen::sim::{Builder, Case, Pacing};
@@ -88,5 +89,38 @@ fn latencies_are_as_stated() {
                 assert_eq!(offered - accepted, u64::from(latency.cycles), "{context}");
             }
         }
+    }
+}
+
+/// What the header of `topk_engine` states, measured where nothing depends on the data: rows of which nothing or all is
+/// kept need no pass but the one over the arriving row.
+#[test]
+fn the_top_k_engine_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("topk_engine").unwrap();
+    let cycles = |units: u64, rows: usize, beats: usize| {
+        let point = Point::new("p16").parameter("UNITS", units);
+        let rig = Rig::new(&builder, bench, &point, None).unwrap();
+        let mut case = Case::new(rig.interface());
+        let row: Vec<u32> = (0..16 * beats as u32).collect();
+        for _ in 0..rows {
+            push_row(&mut case, 16, &row, u16::MAX, 0);
+        }
+        let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
+        bench::check(&case, &outcome).unwrap();
+        let row_ends = outcome.output("pop").cycles.iter().copied();
+        (
+            row_ends.skip(beats - 1).step_by(beats).collect::<Vec<u64>>(),
+            outcome.accepted("push").to_vec(),
+        )
+    };
+    let (ends, accepted) = cycles(1, 1, 1);
+    assert_eq!(ends[0] - accepted[0], 13, "latency");
+    for beats in [1, 4, 10] {
+        let (ends, _) = cycles(1, 20, beats);
+        assert_eq!(ends[19] - ends[18], beats as u64 + 5, "one unit, {beats} beats");
+        let (ends, _) = cycles(2, 20, beats);
+        let two_rows = (2 * beats as u64).max(beats as u64 + 5);
+        assert_eq!(ends[19] - ends[17], two_rows, "two units, {beats} beats");
     }
 }

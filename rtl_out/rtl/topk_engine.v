@@ -20,11 +20,11 @@
 //              undefined.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
 //              until it is taken.
-// Latency      the first output word of a row comes no earlier than 14 cycles after its last beat;
+// Latency      the first output word of a row comes no earlier than 13 cycles after its last beat;
 //              a search adds a pass of ceil(m / 16) + 5 cycles for each list of m keys that is
 //              parted again.
 // Throughput   one beat every cycle as long as the searches keep up: a unit is busy with a row of n
-//              elements for ceil(n / 16) + 6 cycles and the passes of its search.
+//              elements for ceil(n / 16) + 5 cycles and the passes of its search.
 // Reset        forgets everything.
 
 module topk_engine #(

@@ -9,10 +9,10 @@
 //              whose last beat adds nothing to full ones, or of which nothing stays, ends with a beat of pop_count = 0.
 //              The data of other lanes is undefined.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Latency      the first output word of a row comes no earlier than {{ 14 }} cycles after its last beat; a search adds a
+// Latency      the first output word of a row comes no earlier than {{ 12 + config.ram_latency }} cycles after its last beat; a search adds a
 //              pass of ceil(m / {{ lanes }}) + {{ 4 + config.ram_latency }} cycles for each list of m keys that is parted again.
 // Throughput   one beat every cycle as long as the searches keep up: a unit is busy with a row of n elements for
-//              ceil(n / {{ lanes }}) + 6 cycles and the passes of its search.
+//              ceil(n / {{ lanes }}) + {{ 4 + config.ram_latency }} cycles and the passes of its search.
 // Reset        forgets everything.
 
 module topk_engine #(

@@ -10,7 +10,7 @@
 // Result       keep every key above result_threshold, and the first result_ties of those equal to it: that is k keys, or
 //              all when there are fewer. result_ties is MAX_ROW when all are kept.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
-// Latency      from the row's last beat to its result: 5 cycles when the first pivot is the answer. A pass over a list of
+// Latency      from the row's last beat to its result: {{ 4 + config.ram_latency }} cycles when the first pivot is the answer. A pass over a list of
 //              m keys adds ceil(m / {{ lanes }}) + {{ 4 + config.ram_latency }} cycles, an answer from samples 2.
 // Throughput   one row at a time: the next row's first beat may follow in the cycle after the result is taken.
 // Reset        forgets the row; the first row's pivot is then the middle of the range.
