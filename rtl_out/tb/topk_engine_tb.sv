@@ -63,7 +63,7 @@ module topk_engine_tb;
 
   tb_source #(
       .FILE("tb/vectors/topk_engine_push.hex"),
-      .BEATS(803),
+      .BEATS(750),
       .WIDTH(374),
       .NUMBER(0)
   ) push (
@@ -80,7 +80,7 @@ module topk_engine_tb;
 
   tb_sink #(
       .FILE("tb/vectors/topk_engine_pop.hex"),
-      .BEATS(416),
+      .BEATS(382),
       .WIDTH(358),
       .NUMBER(1),
       .BLOCK("topk_engine"),
@@ -126,8 +126,8 @@ module topk_engine_tb;
       end else if (quiet > PATIENCE) begin
         $display("FAIL topk_engine: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
-        $display("  push: %0d of 803 beats", push_beat);
-        $display("  pop: %0d of 416 beats", pop_beat);
+        $display("  push: %0d of 750 beats", push_beat);
+        $display("  pop: %0d of 382 beats", pop_beat);
         $display("  replay: make sim-topk_engine SEED=%0d WAVES=1", seed);
         $fatal(1);
       end

@@ -113,14 +113,16 @@ pub fn kept(n: usize, random: &mut Random) -> u16 {
     k.min(0xffff) as u16
 }
 
-/// Real rows of SmolLM2 (12-bit probabilities) that ship with the generator.
+/// Real attention rows (12-bit probabilities) that ship with the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// 100 to 104 keys.
+    /// MiniLM, an encoder: 128 keys.
+    MiniLm,
+    /// SmolLM2, 100 to 104 keys.
     Keys102,
-    /// 200 to 208 keys.
+    /// SmolLM2, 200 to 208 keys.
     Keys204,
-    /// 1016 to 1024 keys.
+    /// SmolLM2, 1016 to 1024 keys.
     Keys1024,
 }
 
@@ -143,6 +145,7 @@ pub fn sample(sample: Sample) -> anyhow::Result<Vec<ProbRow>> {
         };
     }
     let rows = match sample {
+        Sample::MiniLm => rows!("minilm_rows_128.safetensors"),
         Sample::Keys102 => rows!("smollm2_rows_102.safetensors"),
         Sample::Keys204 => rows!("smollm2_rows_204.safetensors"),
         Sample::Keys1024 => rows!("smollm2_rows_1024.safetensors"),

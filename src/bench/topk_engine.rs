@@ -245,7 +245,7 @@ enum Pattern {
     Alternating,
     /// At random uniform over 12 bits or over 8.
     Mixed,
-    /// Attention rows of SmolLM2.
+    /// Attention rows of SmolLM2, and with 128 keys of MiniLM.
     Real,
 }
 
@@ -290,7 +290,7 @@ fn settings() -> Vec<Setting> {
         n,
         k,
     };
-    settings.extend([real(102, 20), real(204, 40)]);
+    settings.extend([real(102, 20), real(128, 26), real(204, 40)]);
     settings.extend([102, 204, 512].map(|k| real(1016, k)));
     settings
 }
@@ -333,6 +333,7 @@ impl Setting {
             Pattern::Real => {
                 let sample = match self.n {
                     102 => Sample::Keys102,
+                    128 => Sample::MiniLm,
                     204 => Sample::Keys204,
                     _ => Sample::Keys1024,
                 };
@@ -477,7 +478,7 @@ fn fed(point: &Point) -> anyhow::Result<Design> {
 fn real_rows(width: u32, most: usize) -> anyhow::Result<Vec<Vec<u32>>> {
     let mut real = Vec::new();
     if width >= rows::SAMPLE_WIDTH {
-        for sample in [Sample::Keys102, Sample::Keys204, Sample::Keys1024] {
+        for sample in [Sample::MiniLm, Sample::Keys102, Sample::Keys204, Sample::Keys1024] {
             let fitting = rows::sample(sample)?
                 .into_iter()
                 .filter(|row| row.probs.len() <= most);
