@@ -70,15 +70,8 @@ impl Bench for TopkEngine {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let lanes = point.config.parallelism as usize;
-        let parameter = |name: &str| {
-            interface
-                .parameters
-                .iter()
-                .find(|p| p.name == name)
-                .map_or(0, |p| p.value)
-        };
-        let width = parameter("KEY_W") as u32;
-        let most = parameter("MAX_ROW") as usize;
+        let width = interface.parameter("KEY_W") as u32;
+        let most = interface.parameter("MAX_ROW") as usize;
         let mut case = Case::new(interface);
         let real = real_rows(width, most)?;
         // Stretches of one kind or of one length, too: the pivot of a row comes from the row before it.
@@ -453,17 +446,10 @@ fn fed(point: &Point) -> anyhow::Result<Design> {
     const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/topk_fed.v"));
     let mut fed = design("topk_engine", point, None)?;
     let config = &point.config;
-    let width = |name: &str| {
-        fed.interface
-            .parameters
-            .iter()
-            .find(|p| p.name == name)
-            .map_or(0, |p| p.value)
-    };
     let mut context = tera::Context::new();
     context.insert("lanes", &config.parallelism);
-    context.insert("key_w", &width("KEY_W"));
-    context.insert("payload_w", &width("PAYLOAD_W"));
+    context.insert("key_w", &fed.interface.parameter("KEY_W"));
+    context.insert("payload_w", &fed.interface.parameter("PAYLOAD_W"));
     context.insert("count_w", &(u32::BITS - config.parallelism.leading_zeros()));
     context.insert("max_row", &config.max_tokens);
     context.insert("rst", "rst");

@@ -37,15 +37,8 @@ impl Bench for ZeroEliminator {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let lanes = point.config.parallelism as usize;
-        let parameter = |name: &str| {
-            interface
-                .parameters
-                .iter()
-                .find(|p| p.name == name)
-                .map_or(0, |p| p.value)
-        };
-        let mask = (1u64 << parameter("DATA_W")) - 1;
-        let chained = parameter("CHAIN") == 1;
+        let mask = (1u64 << interface.parameter("DATA_W")) - 1;
+        let chained = interface.parameter("CHAIN") == 1;
         let mut case = Case::new(interface);
         for _ in 0..rows {
             let beats = random.random_range(1..=6);

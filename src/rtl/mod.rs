@@ -150,6 +150,14 @@ pub struct Interface {
     pub ports: Vec<(Direction, Field)>,
 }
 
+impl Interface {
+    /// The value of the Verilog parameter `name`; 0 when there is none.
+    pub fn parameter(&self, name: &str) -> u64 {
+        let found = self.parameters.iter().find(|parameter| parameter.name == name);
+        found.map_or(0, |parameter| parameter.value)
+    }
+}
+
 /// Fixed latency between two streams of a module, when nothing stalls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Latency {

@@ -1,6 +1,7 @@
 //! Stand-in for a flow's own RAM macro.
 
-use super::{Cost, Direction, Field, Interface, Module, Parameter, count_bits, override_or};
+use super::ram_1r1w::Ram1r1w;
+use super::{Cost, Interface, Module};
 use crate::config::{Config, Ram};
 
 /// `spatten_ram_macro`: the ports and the timing that [`Ram1r1w`](super::ram_1r1w::Ram1r1w) expects of a macro.
@@ -19,31 +20,8 @@ impl Module for SpattenRamMacro {
         &[]
     }
 
-    fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
-        let width = override_or(overrides, "WIDTH", 8);
-        let depth = override_or(overrides, "DEPTH", 16);
-        let addr_w = override_or(
-            overrides,
-            "ADDR_W",
-            u64::from(count_bits(depth as u32 - 1).max(1)),
-        );
-        let input = |name: &str, width| (Direction::In, Field::new(name, width as u32));
-        Interface {
-            parameters: vec![
-                Parameter::new("WIDTH", width, "bits of a word"),
-                Parameter::new("DEPTH", depth, "words"),
-                Parameter::new("ADDR_W", addr_w, "address bits"),
-            ],
-            streams: vec![],
-            ports: vec![
-                input("wr_en", 1),
-                input("wr_addr", addr_w),
-                input("wr_data", width),
-                input("rd_en", 1),
-                input("rd_addr", addr_w),
-                (Direction::Out, Field::new("rd_data", width as u32)),
-            ],
-        }
+    fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
+        Ram1r1w.interface(config, overrides)
     }
 
     fn exists(&self, config: &Config) -> bool {
@@ -58,10 +36,7 @@ impl Module for SpattenRamMacro {
         false
     }
 
-    fn cost(&self, _config: &Config, overrides: &[(&str, u64)]) -> Cost {
-        Cost {
-            memory_bits: override_or(overrides, "WIDTH", 8) * override_or(overrides, "DEPTH", 16),
-            ..Cost::default()
-        }
+    fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
+        Ram1r1w.cost(config, overrides)
     }
 }

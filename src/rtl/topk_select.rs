@@ -2,9 +2,7 @@
 
 use super::logic::{Block, Lanes, signal, sum_tree};
 use super::ram_1r1w::Ram1r1w;
-use super::{
-    Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or,
-};
+use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, override_or};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -85,7 +83,6 @@ impl Module for TopkSelect {
         let (count_logic, tree) = counts(lanes);
         let mut context = tera::Context::new();
         context.insert("lanes", &lanes);
-        context.insert("lane_w", &lane_bits(lanes));
         context.insert("count_w", &count_bits(lanes));
         context.insert("key_w", &config.prob_width);
         context.insert("max_row", &config.max_tokens);
