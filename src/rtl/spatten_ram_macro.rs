@@ -4,7 +4,7 @@ use super::ram_1r1w::Ram1r1w;
 use super::{Cost, Interface, Module};
 use crate::config::{Config, Ram};
 
-/// `spatten_ram_macro`: the ports and the timing that [`Ram1r1w`](super::ram_1r1w::Ram1r1w) expects of a macro.
+/// `spatten_ram_macro`: the ports and the timing that [`Ram1r1w`] expects of a macro.
 pub struct SpattenRamMacro;
 
 impl Module for SpattenRamMacro {
