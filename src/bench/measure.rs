@@ -1,6 +1,10 @@
 //! What a block's RTL does in steady state: figures by setting, each with the bound it is held to, if any.
 
+use super::check;
+use crate::sim::{Case, End, Library, Outcome, Pace, Pacing, Simulation};
+use anyhow::{anyhow, ensure};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// One measured setting of a block.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +41,21 @@ pub struct Selection {
     pub parallelism: Option<u32>,
     /// Only settings that a bound is promised for.
     pub promised: bool,
+}
+
+/// A run from reset without back-pressure, its inputs at one pace, whose answers are checked.
+///
+/// # Errors
+/// When the run cannot be made, an answer is wrong, or the run does not end.
+pub fn run(library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Outcome> {
+    let pacing = Pacing {
+        inputs: vec![pace],
+        ..Pacing::full_speed()
+    };
+    let outcome = Simulation::new(library, 0)?.run(case, &pacing);
+    check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
+    ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
+    Ok(outcome)
 }
 
 /// The measurements as a table for people.

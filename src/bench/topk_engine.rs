@@ -1,12 +1,12 @@
 //! Bench of the top-k engine: rows of every kind and length, every class of k, real attention rows.
 
-use super::measure::{Measurement, Selection};
+use super::measure::{Measurement, Selection, run};
 use super::rows::{self, KINDS, Kind, Sample};
-use super::{Bench, Mutant, Point, Random, check, design};
+use super::{Bench, Mutant, Point, Random, design};
 use crate::golden::topk_engine::topk;
 use crate::rtl::{self, Direction, Field, Interface};
-use crate::sim::{Builder, Case, Design, End, Library, Outcome, Pace, Pacing, Simulation};
-use anyhow::{anyhow, ensure};
+use crate::sim::{Builder, Case, Design, Library, Pace};
+use anyhow::ensure;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
 
@@ -427,18 +427,6 @@ impl Stand {
             bounds: setting.bounds(lanes),
         })
     }
-}
-
-/// A run without gaps or back-pressure whose answers are checked.
-fn run(library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Outcome> {
-    let pacing = Pacing {
-        inputs: vec![pace],
-        ..Pacing::full_speed()
-    };
-    let outcome = Simulation::new(library, 0)?.run(case, &pacing);
-    check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
-    ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
-    Ok(outcome)
 }
 
 /// The engine behind a buffer whose size a port sets.

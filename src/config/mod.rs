@@ -5,6 +5,7 @@
 //! ([`RULES`]); else a [`ConfigError`] lists everything that is wrong. Flags, help, file format, messages and the page of
 //! parameters all come from one table, [`PARAMETERS`].
 
+mod derived;
 mod error;
 mod file;
 mod layers;

@@ -1,7 +1,7 @@
 //! Lane packer: ragged beats of a row in, full ones out.
 
 use super::{
-    Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+    Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
 };
 use crate::config::Config;
 
@@ -28,20 +28,12 @@ impl Module for LanePacker {
         Interface {
             parameters: vec![Parameter::new("DATA_W", data_w, "bits of an element")],
             streams: vec![
-                Stream {
-                    name: "push".into(),
-                    direction: Direction::In,
-                    fields: vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)],
-                },
-                Stream {
-                    name: "pop".into(),
-                    direction: Direction::Out,
-                    fields: vec![
+                Stream::input("push", vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)]),
+                Stream::output("pop", vec![
                         data(),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
-                    ],
-                },
+                    ]),
             ],
             ports: vec![],
         }

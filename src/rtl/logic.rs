@@ -415,7 +415,8 @@ mod tests {
                         let (name, offset, width) = self.place(target);
                         let value = self.eval(value);
                         for bit in 0..width {
-                            self.0.get_mut(&name).unwrap()[offset + bit] = value >> bit & 1 == 1;
+                            self.0.get_mut(&name).unwrap()[offset + bit] =
+                                value.checked_shr(bit as u32).unwrap_or(0) & 1 == 1;
                         }
                     }
                     VerilogStatement::If(conditional) if self.eval(&conditional.test) != 0 => {

@@ -117,6 +117,26 @@ pub struct Stream {
     pub fields: Vec<Field>,
 }
 
+impl Stream {
+    /// A stream that the module accepts.
+    pub fn input(name: impl Into<String>, fields: Vec<Field>) -> Self {
+        Stream {
+            name: name.into(),
+            direction: Direction::In,
+            fields,
+        }
+    }
+
+    /// A stream that the module offers.
+    pub fn output(name: impl Into<String>, fields: Vec<Field>) -> Self {
+        Stream {
+            name: name.into(),
+            direction: Direction::Out,
+            fields,
+        }
+    }
+}
+
 /// A Verilog parameter of a module and its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Parameter {

@@ -1,7 +1,7 @@
 //! FIFO of a valid/ready stream, in a RAM.
 
 use super::ram_1r1w::Ram1r1w;
-use super::{Cost, Direction, Field, Interface, Latency, Module, Parameter, Stream, override_or};
+use super::{Cost, Field, Interface, Latency, Module, Parameter, Stream, override_or};
 use crate::config::Config;
 
 /// `stream_fifo`: a RAM as a ring, and a short shift register that hides the latency of its reads.
@@ -22,11 +22,7 @@ impl Module for StreamFifo {
 
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let width = override_or(overrides, "WIDTH", 8);
-        let stream = |name: &str, direction| Stream {
-            name: name.into(),
-            direction,
-            fields: vec![Field::new("data", width as u32)],
-        };
+        let data = || vec![Field::new("data", width as u32)];
         Interface {
             parameters: vec![
                 Parameter::new("WIDTH", width, "payload bits"),
@@ -36,7 +32,7 @@ impl Module for StreamFifo {
                     "items that the RAM holds",
                 ),
             ],
-            streams: vec![stream("push", Direction::In), stream("pop", Direction::Out)],
+            streams: vec![Stream::input("push", data()), Stream::output("pop", data())],
             ports: vec![],
         }
     }

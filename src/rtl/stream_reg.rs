@@ -1,6 +1,6 @@
 //! Register slice: cuts the timing path of a stream in both directions.
 
-use super::{Direction, Field, Interface, Latency, Module, Parameter, Stream, override_or};
+use super::{Field, Interface, Latency, Module, Parameter, Stream, override_or};
 use crate::config::Config;
 
 /// `stream_reg`: two registers, so that neither `valid`, `ready` nor the payload has a combinational path through.
@@ -21,14 +21,10 @@ impl Module for StreamReg {
 
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let width = override_or(overrides, "WIDTH", 8);
-        let stream = |name: &str, direction| Stream {
-            name: name.into(),
-            direction,
-            fields: vec![Field::new("data", width as u32)],
-        };
+        let data = || vec![Field::new("data", width as u32)];
         Interface {
             parameters: vec![Parameter::new("WIDTH", width, "payload bits")],
-            streams: vec![stream("push", Direction::In), stream("pop", Direction::Out)],
+            streams: vec![Stream::input("push", data()), Stream::output("pop", data())],
             ports: vec![],
         }
     }

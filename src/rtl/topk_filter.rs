@@ -9,7 +9,7 @@ pub struct TopkFilter;
 
 /// Bits of the index that travels with a key by default.
 pub(crate) fn payload_bits(config: &Config) -> u32 {
-    count_bits(config.max_tokens - 1).max(1)
+    config.token_width()
 }
 
 /// The stream of a row's elements, on either side of the filter or the engine.
@@ -51,14 +51,10 @@ impl Module for TopkFilter {
                 Parameter::new("MAX_ROW", max_row, "longest row"),
             ],
             streams: vec![
-                Stream {
-                    name: "rule".into(),
-                    direction: Direction::In,
-                    fields: vec![
+                Stream::input("rule", vec![
                         Field::new("threshold", key_w as u32),
                         Field::new("ties", count_bits(max_row as u32)),
-                    ],
-                },
+                    ]),
                 elements("push", Direction::In, lanes, key_w, payload_w),
                 elements("pop", Direction::Out, lanes, key_w, payload_w),
             ],

@@ -2,7 +2,7 @@
 
 use super::logic::{Block, Lanes, prefix_sum_modulo, signal};
 use super::{
-    Direction, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
+    Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
 };
 use crate::config::Config;
 use serde::Serialize;
@@ -45,22 +45,14 @@ impl Module for ZeroEliminator {
                 Parameter::new("CHAIN", chain, "1: beats of a row are laid end to end"),
             ],
             streams: vec![
-                Stream {
-                    name: "push".into(),
-                    direction: Direction::In,
-                    fields: vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)],
-                },
-                Stream {
-                    name: "pop".into(),
-                    direction: Direction::Out,
-                    fields: vec![
+                Stream::input("push", vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)]),
+                Stream::output("pop", vec![
                         data(),
                         Field::lanes("keep", lanes, 1),
                         Field::new("start", lane_bits(lanes)),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
-                    ],
-                },
+                    ]),
             ],
             ports: vec![],
         }
