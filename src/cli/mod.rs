@@ -9,6 +9,7 @@ mod config_args;
 mod exit;
 mod generate;
 pub mod model;
+mod pack;
 mod presets;
 pub mod soak;
 
@@ -73,6 +74,8 @@ enum Command {
     Presets(presets::Args),
     /// Run a real model's layers on the golden model: what is kept, what is read, what it costs in accuracy
     Model(model::Args),
+    /// Quantise float tensors and lay them out as bit planes: a memory image for each channel
+    Pack(pack::Args),
     /// Run the emitted Verilog of a block against the golden model, on random rows, for as long as you like
     Soak(soak::SoakArgs),
     /// Measure a block's RTL: cycles sustained, latency, stalls, against what is promised
@@ -86,6 +89,7 @@ impl Command {
         match self {
             Command::Presets(args) => presets::run(args),
             Command::Model(args) => model::run(args),
+            Command::Pack(args) => pack::run(args),
             Command::Soak(args) => soak::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Completions(args) => completions::run(args),

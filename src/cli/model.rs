@@ -162,7 +162,7 @@ fn fraction(text: &str) -> Result<f64, String> {
 }
 
 /// `m+l` or `m`.
-fn bits(text: &str) -> Result<Bits, String> {
+pub(super) fn bits(text: &str) -> Result<Bits, String> {
     let (msb, lsb) = text.split_once('+').unwrap_or((text, "0"));
     let number = |text: &str| {
         text.trim()

@@ -49,6 +49,18 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
         "Makefile".into(),
         include_bytes!("../../templates/Makefile").to_vec(),
     );
+    for (path, text) in [
+        (
+            "sw/spatten_pack.h",
+            include_str!("../../templates/sw/spatten_pack.h"),
+        ),
+        (
+            "sw/spatten_pack.py",
+            include_str!("../../templates/sw/spatten_pack.py"),
+        ),
+    ] {
+        tree.insert(path.into(), text.into());
+    }
     tree.insert("config.toml".into(), config.to_toml().into());
     tree.extend(
         files

@@ -12,8 +12,9 @@ use super::sequence::{LayerResult, Sequence};
 use super::state::State;
 use crate::config::Config;
 use anyhow::{Context, bail, ensure};
-use half::f16;
+use half::{bf16, f16};
 use rayon::prelude::*;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -302,17 +303,30 @@ fn floats(tensors: &SafeTensors, name: &str, shape: &[usize]) -> anyhow::Result<
         "tensor `{name}` has shape {:?}, not {shape:?}",
         tensor.shape()
     );
+    ensure!(
+        matches!(tensor.dtype(), Dtype::F16 | Dtype::F32),
+        "tensor `{name}` is {:?}; F16 and F32 are known",
+        tensor.dtype()
+    );
+    let elements = elements(name, &tensor)?;
+    Ok(elements.into_iter().map(|x| x as f32).collect())
+}
+
+/// The elements of a tensor of any floating-point type, exact.
+pub(super) fn elements(name: &str, tensor: &TensorView) -> anyhow::Result<Vec<f64>> {
+    fn each<const N: usize>(data: &[u8], decode: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        let chunks = data.chunks_exact(N);
+        chunks
+            .map(|bytes| decode(bytes.try_into().unwrap_or([0; N])))
+            .collect()
+    }
     let data = tensor.data();
     Ok(match tensor.dtype() {
-        Dtype::F16 => data
-            .chunks_exact(2)
-            .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-            .collect(),
-        Dtype::F32 => data
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect(),
-        other => bail!("tensor `{name}` is {other:?}; F16 and F32 are known"),
+        Dtype::F16 => each(data, |b| f16::from_le_bytes(b).to_f64()),
+        Dtype::BF16 => each(data, |b| bf16::from_le_bytes(b).to_f64()),
+        Dtype::F32 => each(data, |b| f32::from_le_bytes(b).into()),
+        Dtype::F64 => each(data, f64::from_le_bytes),
+        other => bail!("tensor `{name}` is {other:?}; F16, BF16, F32 and F64 are known"),
     })
 }
 
