@@ -1,7 +1,8 @@
-// Purpose      scores of keys against the query of their row: exact dot products at head dimension D of 32 up to {{ config.head_dim }},
-//              chosen row by row. Each D keeps all {{ config.multipliers }} multipliers busy (the paper's reconfigurable adder tree): the
-//              query is repeated over the multipliers, {{ leaves }} adder trees sum {{ leaf }} products each, and {% if config.head_dim > 32 %}a last stage adds
-//              up the 2{% if config.head_dim > 64 %} or 4{% endif %} sums that make a score at a larger D and moves the scores together.{% else %}their sums are the scores.{% endif %}
+// Purpose      scores of keys against the query of their row: exact dot products at head dimension {% if config.head_dim > 32 %}D of 32{% if config.head_dim > 64 %}, 64{% endif %} or {{ config.head_dim }}, chosen
+//              row by row. Each D keeps all {{ config.multipliers }} multipliers busy (the reconfigurable adder tree of the paper): the
+//              query is repeated over the multipliers, {{ leaves }} leaves sum {{ leaf }} products each, and a last stage adds up the 2{% if config.head_dim > 64 %} or 4{% endif %}
+//              sums that make a score at a larger D and moves the scores together.{% else %}D = 32. The query is
+//              repeated over the {{ config.multipliers }} multipliers, and each leaf of {{ leaf }} products gives a score.{% endif %}
 // Row          one query beat and, on the key stream, beats up to key_last. query_dim is log2(D) - 5. Query element 0 is in
 //              lane 0; elements from D on are ignored. A key beat holds key_count keys, 0 to {{ config.multipliers }}/D, key j in elements
 //              j*D to (j+1)*D-1; only a row's last beat may hold fewer than {{ config.multipliers }}/D. Queries and rows of keys come in the
@@ -13,7 +14,7 @@
 // Output       a beat for each key beat: the score of key j, signed, in lane j; count and last as they came, the row's ctx.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays until it is taken.
 // Flow         the pipeline never stalls. A beat enters only with a place kept for it in the FIFO behind the adders, where
-//              it waits for its base scores and for the pop side; {{ credits }} beats may be under way.
+//              it waits for its base scores and for the pop side; {{ credits }} beats may be under way, and one at the output.
 // Latency      a key beat accepted in cycle t is offered in cycle t+{{ latency }}, when its base scores, if any, have come by then; a
 //              base beat accepted in cycle t in cycle t+1. The first key beat of a row is accepted the cycle after its
 //              query or later.
@@ -60,12 +61,12 @@ module qk_array #(
   localparam SCORE_W     = {{ score_w }};
   localparam COUNT_W     = {{ count_w }};  // bits of a count, 0 to LEAVES
   localparam STAGES      = {{ stages }};  // registers from the key stream to the FIFO
-  localparam CREDITS     = {{ credits }};  // beats under way, enough for the loop through the FIFO at full rate
+  localparam CREDITS     = {{ credits }};  // beats under way, enough for the loop through the FIFO
   localparam CREDIT_W    = $clog2(CREDITS + 1);
 
   localparam [CREDIT_W-1:0] ALL_CREDITS = CREDITS[CREDIT_W-1:0];
   {% if config.head_dim > 32 %}
-  localparam [1:0] DIM_32 = 2'd0;
+  localparam [1:0] DIM_32 = 2'd0;  // log2(D) - 5
   {% endif %}
   {% if config.head_dim > 64 %}
   localparam [1:0] DIM_128 = 2'd2;
@@ -209,18 +210,19 @@ module qk_array #(
     {% if config.head_dim > 64 %}
 
     for (lane = 0; lane < LEAVES / 4; lane = lane + 1) begin : g_quadruple
+      // Not of the sums of pairs: four terms make a shallower tree than two adders in a row.
       assign scores_128[lane*SCORE_W+:SCORE_W] = (scores_32[4*lane*SCORE_W+:SCORE_W] +
-                                                  scores_32[(4*lane+1)*SCORE_W+:SCORE_W]) +
-                                                 (scores_32[(4*lane+2)*SCORE_W+:SCORE_W] +
+                                                  scores_32[(4*lane+2)*SCORE_W+:SCORE_W]) +
+                                                 (scores_32[(4*lane+1)*SCORE_W+:SCORE_W] +
                                                   scores_32[(4*lane+3)*SCORE_W+:SCORE_W]);
     end
     {% endif %}
   endgenerate
 
-  reg [             4*2-1:0] dims_q;  // of the beats in stages 1 to 4
-  reg [LEAVES*SCORE_W-1:0] scores_q;
+  reg  [               4*2-1:0] dims_q;  // of the beats in stages 1 to 4
+  wire [                  1:0] dim = dims_q[3*2+:2];
 
-  wire [1:0] dim = dims_q[3*2+:2];
+  reg  [LEAVES*SCORE_W-1:0] scores_q;
   wire [LEAVES*SCORE_W-1:0] scores = scores_q;
 
   always @(posedge clk) begin
@@ -315,5 +317,25 @@ module qk_array #(
   assign pop_count = pop_count_q;
   assign pop_last  = pop_last_q;
   assign pop_ctx   = pop_ctx_q;
+
+`ifdef SPATTEN_CHECKS
+  // ---- what the key stream must keep to --------------------------------------------------------------------------------
+
+  localparam [COUNT_W-1:0] ALL_LEAVES = LEAVES[COUNT_W-1:0];
+
+  wire                beat = valid_q[0] && !({{ rst.active }});
+  wire [COUNT_W-1:0] most = ALL_LEAVES{% if config.head_dim > 32 %} >> dim_q{% endif %};  // keys of a full beat
+
+  always @(posedge clk) begin
+    {% if config.head_dim > 32 %}
+    if (beat && HEAD_DIM >> dim_q < LEAF) begin
+      $display("CHECK %m: head dimension %0d is above %0d", LEAF << dim_q, HEAD_DIM);
+    end
+    {% endif %}
+    if (beat && (count_q > most || (!last_q && count_q != most))) begin
+      $display("CHECK %m: a key beat holds %0d keys, a full one %0d", count_q, most);
+    end
+  end
+`endif
 
 endmodule
