@@ -14,10 +14,12 @@ macro_rules! blocks {
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;
+            primitive dot_product::DotProduct;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block qk_array::QkArray;
         }
     };
 }

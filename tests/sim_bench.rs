@@ -1,10 +1,11 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
 use rayon::prelude::*;
+use spatten_gen::bench::measure::Selection;
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
-use spatten_gen::sim::{Builder, Case, Pacing};
+use spatten_gen::sim::{Builder, Case, Pace, Pacing};
 
 /// Every bench with each of its points.
 fn points() -> Vec<(&'static dyn Bench, Point)> {
@@ -89,6 +90,33 @@ fn latencies_are_as_stated() {
                 assert_eq!(offered - accepted, u64::from(latency.cycles), "{context}");
             }
         }
+    }
+}
+
+/// What the header of `qk_array` states: no pause at any head dimension nor where it changes, and how many beats it holds.
+#[test]
+fn the_qk_array_never_pauses_and_holds_as_many_beats_as_stated() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("qk_array").unwrap();
+    let measured = bench.measure(&builder, &Selection::default(), &|_| ()).unwrap();
+    assert_eq!(measured.len(), 15);
+    for figures in measured {
+        assert_eq!(figures.broken().count(), 0, "{figures:?}");
+    }
+    for point in bench
+        .points()
+        .unwrap()
+        .iter()
+        .filter(|point| !point.name.contains("spatten"))
+    {
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
+        let pacing = Pacing {
+            outputs: vec![Pace::Hold { cycles: 200 }],
+            ..Pacing::full_speed()
+        };
+        let outcome = rig.run(&rig.case(0, 50).unwrap(), &pacing).unwrap();
+        let early = outcome.accepted("key").iter().filter(|cycle| **cycle < 200);
+        assert_eq!(early.count(), 16 + 1, "{}", point.name);
     }
 }
 

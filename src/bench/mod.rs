@@ -577,8 +577,8 @@ impl Rig {
 const POINTS_PER_FAULT: usize = 4;
 
 /// Whether the bench notices a fault: tries `runs` seeds at the bench's points whose Verilog has the place of the
-/// fault, least Verilog first, since that builds fastest. The failure that showed it, or none when the fault
-/// survives.
+/// fault, fewest multipliers and then least Verilog first, since those build fastest. The failure that showed it, or
+/// none when the fault survives.
 ///
 /// # Errors
 /// When the faulty Verilog cannot be built, or the fault has no place, or several, at a point.
@@ -594,7 +594,8 @@ pub fn kill(
         let sources = sources(module, &point.config)?;
         let target = sources.iter().find(|(name, _)| *name == mutant.module);
         if target.is_some_and(|(_, text)| text.contains(mutant.find)) {
-            points.push((sources.iter().map(|(_, text)| text.len()).sum::<usize>(), point));
+            let length: usize = sources.iter().map(|(_, text)| text.len()).sum();
+            points.push((point.config.multipliers, length, point));
         }
     }
     ensure!(
@@ -602,8 +603,8 @@ pub fn kill(
         "{mutant}: the text occurs at no point of `{}`",
         bench.block()
     );
-    points.sort_by_key(|(size, _)| *size);
-    for (_, point) in points.iter().take(POINTS_PER_FAULT) {
+    points.sort_by_key(|(multipliers, length, _)| (*multipliers, *length));
+    for (_, _, point) in points.iter().take(POINTS_PER_FAULT) {
         let rig = Rig::new(builder, bench, point, Some(mutant))?;
         for seed in 0..runs {
             if let Err(failure) = rig.soak(seed, bench.rows_per_run())? {

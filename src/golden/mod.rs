@@ -14,6 +14,7 @@ pub mod head_importance;
 pub mod model;
 pub mod packing;
 pub mod planes;
+pub mod qk_array;
 pub mod quant;
 pub mod random;
 pub mod roof;
