@@ -18,6 +18,14 @@ macro_rules! blocks {
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            primitive delay_line::DelayLine;
+            primitive multiplier::Multiplier;
+            primitive softmax_max::SoftmaxMax;
+            primitive softmax_fraction::SoftmaxFraction;
+            primitive softmax_exp::SoftmaxExp;
+            primitive softmax_sum::SoftmaxSum;
+            primitive softmax_reciprocal::SoftmaxReciprocal;
+            block softmax::Softmax;
         }
     };
 }
