@@ -116,13 +116,15 @@ module softmax_exp #(
   // Zeros above the difference, so that the window of every shift lies within: 2^SHIFT_W - 1 + WINDOW_W bits in all.
   localparam PAD_W = (1 << SHIFT_W) - 1 + WINDOW_W - ALIGN - SCORE_W;
 
+  wire [SHIFT_W:0] window = {1'b0, s1_shift_q};  // its lowest bit
+
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_align
       wire [SCORE_W-1:0] difference = s1_difference_q[lane*SCORE_W+:SCORE_W];
       wire [PAD_W+SCORE_W+ALIGN-1:0] extended = {{PAD_W{1'b0}}, difference, {ALIGN{1'b0}}};
 
       always @(posedge clk) begin
-        s2_aligned_q[lane*WINDOW_W+:WINDOW_W] <= extended[s1_shift_q+:WINDOW_W];
+        s2_aligned_q[lane*WINDOW_W+:WINDOW_W] <= extended[window+:WINDOW_W];
         s2_lost_q[lane] <= |(difference & beyond);
       end
     end

@@ -88,7 +88,11 @@ module softmax_max #(
       first_q <= 1'b1;
       done_q  <= 1'b0;
     end else begin
-      valid_q <= (valid_q << 1) | {{(BEAT - 1){1'b0}}, push_valid};
+      {% if lanes > 1 %}
+      valid_q <= {valid_q[BEAT-2:0], push_valid};
+      {% else %}
+      valid_q <= push_valid;
+      {% endif %}
       if (beat_valid) first_q <= beat_last;
       done_q <= beat_valid && beat_last;
     end

@@ -23,7 +23,7 @@ module softmax_reciprocal (
   localparam OCTAVE_W  = {{ octave_w }};
   localparam DIVISOR_W = M + 1;
   localparam STEPS     = B + 2;  // bits of the quotient
-  localparam LATENCY   = STEPS + 3;
+  localparam LATENCY   = {{ latency }};
 
   reg [LATENCY-1:0] valid_q;  // bit i: a sum came i+1 cycles ago
 
@@ -50,20 +50,24 @@ module softmax_reciprocal (
     end
   end
 
+  localparam PLACE_W = $clog2(SUM_W);
+
+  wire [PLACE_W-1:0] lowest = {{(PLACE_W - OCTAVE_W){1'b0}}, s1_octave_q};  // of the divisor's bits
+
   always @(posedge clk) begin
     s1_octave_q  <= octave;
     s1_sum_q     <= push_sum;
     s2_octave_q  <= s1_octave_q;
-    s2_divisor_q <= s1_sum_q[s1_octave_q+:DIVISOR_W];
+    s2_divisor_q <= s1_sum_q[lowest+:DIVISOR_W];
   end
 
   // ---- the quotient 2^(M+B+1) / divisor --------------------------------------------------------------------------------------
 
   // Place i of each vector is what enters step i; a step finds the highest bit not yet found. The dividend is a one
   // and zeros: the one is in the first remainder, and each remainder after it takes in a zero.
-  wire [(STEPS+1)*DIVISOR_W-1:0] divisor;
-  wire [(STEPS+1)*DIVISOR_W-1:0] remainder;  // below the divisor, but before the first step
-  wire [    (STEPS+1)*STEPS-1:0] quotient;
+  wire [ STEPS*DIVISOR_W-1:0] divisor;
+  wire [ STEPS*DIVISOR_W-1:0] remainder;  // below the divisor, but before the first step
+  wire [ (STEPS+1)*STEPS-1:0] quotient;
 
   assign divisor[0+:DIVISOR_W]   = s2_divisor_q;
   assign remainder[0+:DIVISOR_W] = {1'b1, {M{1'b0}}};
@@ -84,19 +88,26 @@ module softmax_reciprocal (
         assign dividend = {remainder_here, 1'b0};
       end
 
-      reg [DIVISOR_W-1:0] divisor_q;
-      reg [DIVISOR_W-1:0] remainder_q;
-      reg [    STEPS-1:0] quotient_q;
+      reg [STEPS-1:0] quotient_q;
 
       always @(posedge clk) begin
-        divisor_q   <= divisor_here;
-        remainder_q <= fits ? trial[DIVISOR_W-1:0] : dividend[DIVISOR_W-1:0];
-        quotient_q  <= {quotient[step*STEPS+:STEPS-1], fits};
+        quotient_q <= (quotient[step*STEPS+:STEPS] << 1) | {{(STEPS - 1){1'b0}}, fits};
       end
 
-      assign divisor[(step+1)*DIVISOR_W+:DIVISOR_W]   = divisor_q;
-      assign remainder[(step+1)*DIVISOR_W+:DIVISOR_W] = remainder_q;
-      assign quotient[(step+1)*STEPS+:STEPS]          = quotient_q;
+      assign quotient[(step+1)*STEPS+:STEPS] = quotient_q;
+
+      if (step < STEPS - 1) begin : g_next
+        reg [DIVISOR_W-1:0] divisor_q;
+        reg [DIVISOR_W-1:0] remainder_q;
+
+        always @(posedge clk) begin
+          divisor_q   <= divisor_here;
+          remainder_q <= fits ? trial[DIVISOR_W-1:0] : dividend[DIVISOR_W-1:0];
+        end
+
+        assign divisor[(step+1)*DIVISOR_W+:DIVISOR_W]   = divisor_q;
+        assign remainder[(step+1)*DIVISOR_W+:DIVISOR_W] = remainder_q;
+      end
     end
   endgenerate
 

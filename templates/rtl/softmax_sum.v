@@ -46,13 +46,13 @@ module softmax_sum (
         assign part[node*BEAT_W+:BEAT_W] = exp;
         {% endif %}
       end else begin : g_add
-        reg [BEAT_W-1:0] sum_q;
+        reg [BEAT_W-1:0] added_q;
 
         always @(posedge clk) begin
-          sum_q <= part[(2*node+1)*BEAT_W+:BEAT_W] + part[(2*node+2)*BEAT_W+:BEAT_W];
+          added_q <= part[(2*node+1)*BEAT_W+:BEAT_W] + part[(2*node+2)*BEAT_W+:BEAT_W];
         end
 
-        assign part[node*BEAT_W+:BEAT_W] = sum_q;
+        assign part[node*BEAT_W+:BEAT_W] = added_q;
       end
     end
   endgenerate
