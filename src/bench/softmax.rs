@@ -1,15 +1,17 @@
 //! Bench of the softmax: rows of every length and scale, dropped and kept.
 
-
+use super::measure::{Measurement, Selection, run};
 use super::rows;
-use super::{Bench, Mutant, Point, Random};
+use super::{Bench, Mutant, Point, Random, design};
 use crate::config::{Config, ExpMethod, PRESETS, Preset, Ram, Reset};
 use crate::golden::softmax::{MAX_ROW, Scale, Softmax as Golden};
-use crate::rtl::Interface;
+use crate::rtl::softmax::Sizes;
+use crate::rtl::{self, Direction, Field, Interface};
 
-use crate::sim::Case;
+use crate::sim::{Builder, Case, Library, Pace};
 use anyhow::Context as _;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use std::sync::Arc;
 
 /// `softmax` against [`Golden`]; a row is a row.
 pub struct Softmax;
@@ -109,7 +111,7 @@ impl Bench for Softmax {
                 scale,
                 ctx: (random.next_u64() >> 1) as i64,
                 drop: row > 0 && random.random_range(0..4) < drop,
-                open: n > 0 && n % lanes == 0 && random.random_range(0..4) == 0,
+                open: row > 0 && n > 0 && n % lanes == 0 && random.random_range(0..4) == 0,
             };
             feed.row(&mut case, &row);
         }
@@ -117,7 +119,239 @@ impl Bench for Softmax {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        Vec::new()
+        let mutant = |name, module, find, replace| Mutant {
+            name,
+            module,
+            find,
+            replace,
+        };
+        vec![
+            mutant(
+                "maximum not subtracted",
+                "softmax",
+                ".push_maximum(row_maximum)",
+                ".push_maximum({SCORE_W{1'b0}})",
+            ),
+            mutant(
+                "maximum of the rows before kept",
+                "softmax_max",
+                "first_q || beat_key > maximum_q",
+                "beat_key > maximum_q",
+            ),
+            mutant(
+                "maximum of a row's last beat only",
+                "softmax_max",
+                "first_q || beat_key > maximum_q",
+                "1'b1",
+            ),
+            mutant(
+                "scores compared without sign",
+                "softmax_max",
+                "key = {!score[SCORE_W-1], score[SCORE_W-2:0]}",
+                "key = {score[SCORE_W-1], score[SCORE_W-2:0]}",
+            ),
+            mutant(
+                "maximum of lanes beyond the count",
+                "softmax_max",
+                "used[LANE] ? key",
+                "1'b1 ? key",
+            ),
+            mutant(
+                "maximum taken off with each beat",
+                "softmax",
+                ".pop_ready (issue && beat_last)",
+                ".pop_ready (issue)",
+            ),
+            mutant(
+                "mantissa not normalised",
+                "softmax_exp",
+                "s1_mant_q  <= push_mant << leading",
+                "s1_mant_q  <= push_mant",
+            ),
+            mutant(
+                "mantissa 0 like any other",
+                "softmax_exp",
+                "flat ? MOST_SHIFT[SHIFT_W-1:0] : push_shift",
+                "push_shift",
+            ),
+            mutant(
+                "alignment off by one",
+                "softmax_exp",
+                "window = {1'b0, s1_shift_q}",
+                "window = {1'b0, s1_shift_q ^ 6'd1}",
+            ),
+            mutant(
+                "ZERO an octave early",
+                "softmax_exp",
+                "REACH = position + ALIGN - WINDOW_W",
+                "REACH = position + ALIGN - WINDOW_W + 1",
+            ),
+            mutant(
+                "ZERO an octave late: bits lost",
+                "softmax_exp",
+                "REACH = position + ALIGN - WINDOW_W",
+                "REACH = position + ALIGN - WINDOW_W - 1",
+            ),
+            mutant(
+                "ZERO threshold of the scaled difference ignored",
+                "softmax_exp",
+                "s3_lost_q[lane] || y[OCTAVE_W+F]",
+                "s3_lost_q[lane]",
+            ),
+            mutant(
+                "scaled difference rounded to nearest",
+                "softmax_exp",
+                ".ROUND(0)",
+                ".ROUND(1)",
+            ),
+            mutant(
+                "octave off by one",
+                "softmax_exp",
+                ">> octave;",
+                ">> (octave ^ 5'd1);",
+            ),
+            mutant("coefficient wrong", "softmax_fraction", "<= C3 -", "<= C3 - 1'b1 -"),
+            mutant(
+                "argument of another element",
+                "softmax_fraction",
+                ".data_in (f1)",
+                ".data_in (f2)",
+            ),
+            mutant(
+                "exponential not rounded",
+                "softmax_fraction",
+                ".ROUND(1)",
+                ".ROUND(0)",
+            ),
+            mutant(
+                "sample missing from the table",
+                "softmax_fraction",
+                "'d3: {sample_q",
+                "'d2: {sample_q",
+            ),
+            mutant(
+                "sample of another element",
+                "softmax_fraction",
+                "<= start_q -",
+                "<= sample_q -",
+            ),
+            mutant(
+                "sum of a lane beyond the count",
+                "softmax_sum",
+                "used[LANE] ? push_exps",
+                "(used[LANE] || LANE == LANES - 1) ? push_exps",
+            ),
+            mutant(
+                "ragged last beat counted whole",
+                "softmax",
+                ".push_count(exp_count)",
+                ".push_count(LANES[COUNT_W-1:0])",
+            ),
+            mutant(
+                "sum of the row before kept",
+                "softmax_sum",
+                "first_q ? {SUM_W{1'b0}} : sum_q",
+                "sum_q",
+            ),
+            mutant(
+                "sums offered without room",
+                "softmax",
+                "(sum_room || !beat_last)",
+                "1'b1",
+            ),
+            mutant(
+                "factors made without room",
+                "softmax",
+                "row_valid && factor_room",
+                "row_valid",
+            ),
+            mutant(
+                "reciprocal shifted by too much",
+                "softmax_reciprocal",
+                ">> last_octave",
+                ">> (last_octave + 1'b1)",
+            ),
+            mutant(
+                "octave of another row's sum",
+                "softmax_reciprocal",
+                ".DEPTH(STEPS)",
+                ".DEPTH(STEPS - 1)",
+            ),
+            mutant(
+                "reciprocal rounded down",
+                "softmax_reciprocal",
+                "shifted[STEPS-1:1] + {{B{1'b0}}, shifted[0]}",
+                "shifted[STEPS-1:1]",
+            ),
+            mutant(
+                "remainder not restored",
+                "softmax_reciprocal",
+                "fits ? trial[DIVISOR_W-1:0] : dividend[DIVISOR_W-1:0]",
+                "trial[DIVISOR_W-1:0]",
+            ),
+            mutant(
+                "carry into the upper half of a product lost",
+                "multiplier",
+                "{high_q, {LOW_W{1'b0}}} + {{HIGH_W{1'b0}}, low_q}",
+                "{high_q, {LOW_W{1'b0}}} ^ {{HIGH_W{1'b0}}, low_q}",
+            ),
+            mutant("half-up rounding dropped", "softmax", ".ROUND(1)", ".ROUND(0)"),
+            mutant(
+                "saturation at 2^P - 1 missing",
+                "softmax",
+                "prob[P+1:P] != 2'b00",
+                "prob[P+1]",
+            ),
+            mutant(
+                "drop ignored",
+                "softmax",
+                "product_valid_q <= judged && !ready_drop",
+                "product_valid_q <= judged",
+            ),
+            mutant(
+                "ctx of another row",
+                "softmax",
+                "product_ctx_q   <= ready_ctx",
+                "product_ctx_q   <= row_ctx",
+            ),
+            mutant(
+                "product not stalled",
+                "softmax",
+                "judged && (ready_drop || product_ready)",
+                "judged",
+            ),
+        ]
+    }
+
+    fn has_figures(&self) -> bool {
+        true
+    }
+
+    fn measure(
+        &self,
+        builder: &Builder,
+        selection: &Selection,
+        progress: &dyn Fn(&str),
+    ) -> anyhow::Result<Vec<Measurement>> {
+        let mut measured = Vec::new();
+        let points = [
+            preset("spatten")?,
+            preset("spatten")?.config(|c| c.exp = ExpMethod::Table)?,
+            preset("spatten-1-8")?,
+            preset("edge")?,
+        ];
+        for point in points {
+            let lanes = point.config.softmax_lanes;
+            if selection.parallelism.is_some_and(|only| only != lanes) {
+                continue;
+            }
+            let stand = Stand::new(builder, point)?;
+            for pattern in PATTERNS {
+                progress(&format!("{lanes} lanes, {}", pattern.name));
+                measured.push(stand.measure(&pattern)?);
+            }
+        }
+        Ok(measured)
     }
 
     fn rows_per_run(&self) -> usize {
@@ -339,5 +573,180 @@ impl Feed {
             .set("ctx", ctx);
         case.beat("verdict").set("drop", i64::from(row.drop));
         case.end_row();
+    }
+}
+
+/// Lengths of the rows that follow one another in a measurement.
+struct Pattern {
+    name: &'static str,
+    /// The lengths, in order, of rows of at most so many scores.
+    lengths: fn(usize) -> Vec<usize>,
+    /// Every second row is dropped.
+    drop: bool,
+}
+
+const PATTERNS: [Pattern; 10] = [
+    Pattern::equal("0", |_| vec![0; 1000]),
+    Pattern::equal("1", |_| vec![1; 1000]),
+    Pattern::equal("8", |_| vec![8; 1000]),
+    Pattern::equal("102", |_| vec![102; 400]),
+    Pattern::equal("max-tokens", |most| vec![most; 30]),
+    Pattern::equal("1, 2 .. 300", |_| (1..=300).collect()),
+    Pattern::equal("300, 299 .. 1", |_| (1..=300).rev().collect()),
+    Pattern::equal("max-tokens, 400 of 1", |most| {
+        (0..1203).map(|row| if row % 401 == 0 { most } else { 1 }).collect()
+    }),
+    Pattern::equal("1, max-tokens", |most| (0..60).map(|row| if row % 2 == 0 { 1 } else { most }).collect()),
+    Pattern {
+        drop: true,
+        ..Pattern::equal("102, half dropped", |_| vec![102; 400])
+    },
+];
+
+impl Pattern {
+    const fn equal(name: &'static str, lengths: fn(usize) -> Vec<usize>) -> Self {
+        Pattern {
+            name,
+            lengths,
+            drop: false,
+        }
+    }
+}
+
+/// Cycles from a row's first beat to its sum.
+pub const TO_SUM: &str = "to sum";
+/// Cycles from a row's first beat to its first probabilities.
+pub const TO_POP: &str = "to probs";
+/// Cycles in which a beat was not taken.
+pub const BUBBLES: &str = "bubbles";
+
+/// The block in a frame that holds each verdict back until so many cycles after its sum.
+pub struct Stand {
+    point: Point,
+    sizes: Sizes,
+    interface: Interface,
+    library: Arc<Library>,
+}
+
+/// What a run on a [`Stand`] showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Showing {
+    /// Cycles from the first beat taken to the first sum.
+    pub to_sum: u64,
+    /// Cycles from the first beat taken to the first probabilities; 0 when there were none.
+    pub to_pop: u64,
+    /// Cycles from the first beat taken to the last one, less the beats that could be taken.
+    pub bubbles: u64,
+    /// Cycles from the first beat of probabilities to the last one, less the beats.
+    pub gaps: u64,
+}
+
+impl Stand {
+    /// Builds the block at a point.
+    ///
+    /// # Errors
+    /// When the RTL cannot be built.
+    pub fn new(builder: &Builder, point: Point) -> anyhow::Result<Self> {
+        const TEMPLATE: &str = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/templates/bench/softmax_judged.v"
+        ));
+        let sizes = Sizes::new(&point.config);
+        let mut judged = design("softmax", &point, None)?;
+        let mut context = tera::Context::new();
+        context.insert("lanes", &sizes.lanes);
+        context.insert("count_w", &sizes.count_w);
+        context.insert("score_w", &point.config.score_width());
+        context.insert("sum_w", &point.config.sum_width());
+        context.insert("prob_w", &sizes.p);
+        context.insert("rst", "rst");
+        judged
+            .sources
+            .push(("softmax_judged.v".into(), rtl::render_template(TEMPLATE, &context)?));
+        judged.top = "softmax_judged".into();
+        judged
+            .interface
+            .ports
+            .push((Direction::In, Field::new("wait_", 7)));
+        Ok(Stand {
+            interface: judged.interface.clone(),
+            library: builder.build(judged)?,
+            sizes,
+            point,
+        })
+    }
+
+    /// The sizes of the block.
+    pub fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
+    /// Sends rows of these lengths at full rate, each verdict `wait` cycles after its sum.
+    ///
+    /// # Errors
+    /// When the run cannot be made or an answer is wrong.
+    pub fn show(&self, lengths: &[usize], drop: bool, wait: u32) -> anyhow::Result<Showing> {
+        let mut random = Random::seed_from_u64(lengths.len() as u64);
+        let feed = Feed::new(&self.point.config);
+        let width = self.point.config.score_width();
+        let mut case = Case::new(&self.interface);
+        case.port("wait_", u64::from(wait));
+        for (row, &n) in lengths.iter().enumerate() {
+            let (scores, scale) = Kind::Near.row(n, width, &mut random);
+            feed.row(&mut case, &Fed {
+                    scores: &scores,
+                    scale,
+                    ctx: row as i64,
+                    drop: drop && row % 2 == 1,
+                    open: false,
+                });
+        }
+        let outcome = run(&self.library, &case, Pace::Always)?;
+        let taken = outcome.accepted("push");
+        let span = |cycles: &[u64]| match cycles {
+            [first, .., last] => last - first + 1 - cycles.len() as u64,
+            _ => 0,
+        };
+        let since = |stream| {
+            let first = outcome.output(stream).cycles.first();
+            first.map_or(0, |first| first - taken[0])
+        };
+        Ok(Showing {
+            to_sum: since("sum"),
+            to_pop: since("pop"),
+            bubbles: span(taken),
+            gaps: span(&outcome.output("pop").cycles),
+        })
+    }
+
+    fn measure(&self, pattern: &Pattern) -> anyhow::Result<Measurement> {
+        let config = &self.point.config;
+        let lengths = (pattern.lengths)(config.max_tokens as usize);
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let slack = self.sizes.verdict_slack();
+        let together = self.show(&lengths, pattern.drop, slack)?;
+        let alone = self.show(&[longest], false, slack)?;
+        let beats = |n: usize| n.div_ceil(self.sizes.lanes as usize).max(1) as u64;
+        let all: u64 = lengths.iter().map(|&n| beats(n)).sum();
+        let scores: usize = lengths.iter().sum();
+        let later = 2 * (beats(longest) - 1);
+        Ok(Measurement {
+            setting: vec![
+                ("lanes", self.sizes.lanes.to_string()),
+                ("exp", crate::config::parameter("exp").map_or(String::new(), |p| p.get(config).to_string())),
+                ("rows of", pattern.name.into()),
+            ],
+            figures: vec![
+                ("scores/cycle", Some(scores as f64 / (all + together.bubbles) as f64)),
+                (BUBBLES, Some(together.bubbles as f64)),
+                (TO_SUM, Some(alone.to_sum as f64)),
+                (TO_POP, Some(alone.to_pop as f64)),
+            ],
+            bounds: vec![
+                (BUBBLES, 0.0),
+                (TO_SUM, (u64::from(self.sizes.first_to_sum()) + later) as f64),
+                (TO_POP, (u64::from(self.sizes.first_to_pop()) + later) as f64),
+            ],
+        })
     }
 }
