@@ -61,6 +61,7 @@ impl Bench for Softmax {
             small("p11", 2, 11, Poly5)?.config(|c| {
                 c.ram_latency = 2;
                 c.ram = Ram::Macro;
+                c.max_tokens = 63;
             })?,
             small("p13", 4, 13, Poly5)?.parameter("CTX_W", 1),
             small("p14-table", 2, 14, Table)?.config(|c| c.max_tokens = 77)?,

@@ -13,6 +13,9 @@ pub(crate) const MANT_W: u32 = 16;
 /// Bits of the scale's right shift.
 pub(crate) const SHIFT_W: u32 = 6;
 
+/// Cycles from the pop of a full `stream_fifo` until a place in its RAM is free.
+const FIFO_REFILL: u32 = 1;
+
 /// Widths under the names of `docs/softmax.md`, latencies of the pipelines, sizes of the FIFOs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
@@ -109,7 +112,7 @@ impl Sizes {
 
     /// Beats of scores in RAM: of a longest row, and what arrives until its maximum is known.
     pub fn score_depth(&self) -> u32 {
-        self.row_beats + self.max_latency
+        self.row_beats + self.max_latency + FIFO_REFILL
     }
 
     /// Maxima in RAM: of as many rows as there can be beats of scores.
@@ -201,6 +204,7 @@ impl Module for Softmax {
         context.insert("sum_latency", &sizes.sum_latency);
         context.insert("reciprocal_latency", &sizes.reciprocal_latency);
         context.insert("fifo_latency", &sizes.fifo_latency);
+        context.insert("fifo_refill", &FIFO_REFILL);
         context.insert("fifo_heads", &sizes.fifo_heads);
         Ok(context)
     }

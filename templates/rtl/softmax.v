@@ -73,8 +73,9 @@ module softmax #(
   localparam RECIPROCAL_LATENCY = {{ reciprocal_latency }};
   localparam FIFO_LATENCY       = {{ fifo_latency }};
   localparam FIFO_HEADS         = {{ fifo_heads }};  // items that a FIFO holds besides those in its RAM
+  localparam FIFO_REFILL        = {{ fifo_refill }};  // cycles from a pop until the place in the RAM is free
   localparam OFFER_LATENCY      = EXP_LATENCY + SUM_LATENCY + FIFO_LATENCY;
-  localparam SCORE_DEPTH        = ROW_BEATS + MAX_LATENCY;
+  localparam SCORE_DEPTH        = ROW_BEATS + MAX_LATENCY + FIFO_REFILL;
   localparam MAX_DEPTH          = SCORE_DEPTH + FIFO_HEADS;
   localparam FACTOR_DEPTH       = ROW_BEATS + OFFER_LATENCY + RECIPROCAL_LATENCY;
   localparam SUM_DEPTH          = OFFER_LATENCY + 1;
