@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 use spatten_gen::bench::measure::Selection;
+use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
@@ -150,5 +151,55 @@ fn the_top_k_engine_takes_the_cycles_that_its_header_states() {
         let (ends, _) = cycles(2, 20, beats);
         let two_rows = (2 * beats as u64).max(beats as u64 + 5);
         assert_eq!(ends[19] - ends[17], two_rows, "two units, {beats} beats");
+    }
+}
+
+/// What the header of `softmax` states: latency by the beats of a row, the time that a verdict may take, and no bubble
+/// whatever the lengths of the rows.
+#[test]
+fn the_softmax_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("softmax").unwrap();
+    // The rows of the last three are as long in beats as the buffers are made for.
+    let names = ["spatten", "edge", "tiny", "p16-table", "p11", "p14-table", "lanes16"];
+    for point in bench.points().unwrap() {
+        if !names.contains(&point.name.as_str()) {
+            continue;
+        }
+        let (name, most) = (point.name.clone(), point.config.max_tokens as usize);
+        let point = point.config(|c| c.reset = spatten_gen::config::Reset::SyncHigh).unwrap();
+        let stand = Stand::new(&builder, point).unwrap();
+        let sizes = *stand.sizes();
+        let (lanes, slack) = (sizes.lanes as usize, sizes.verdict_slack());
+        for n in [0, 1, lanes, lanes + 1, most - 1, most] {
+            for late in [0, 1, 7] {
+                let beats = n.div_ceil(lanes).max(1) as u64;
+                let shown = stand.show(&[n], false, slack + late).unwrap();
+                let stated = Showing {
+                    to_sum: u64::from(sizes.first_to_sum()) - 2 + 2 * beats,
+                    to_pop: u64::from(sizes.first_to_pop() + late) - 2 + 2 * beats,
+                    bubbles: 0,
+                    gaps: 0,
+                };
+                assert_eq!(shown, stated, "{name}, n = {n}, verdict {late} cycles late");
+            }
+        }
+        let mixtures: [Vec<usize>; 6] = [
+            vec![1; 200],
+            vec![0; 200],
+            vec![most; 8],
+            (1..=most.min(120)).collect(),
+            (1..=most.min(120)).rev().collect(),
+            [vec![most], vec![1; most / lanes + 60], vec![most], vec![0; most / lanes + 60]].concat(),
+        ];
+        for lengths in mixtures {
+            for wait in [1, slack] {
+                let shown = stand.show(&lengths, wait == 1, wait).unwrap();
+                assert_eq!(shown.bubbles, 0, "{name}, rows of {lengths:?}, verdicts after {wait}");
+            }
+        }
+        // Verdicts that come much later cost cycles, and nothing else.
+        let shown = stand.show(&vec![1; 300], false, 64).unwrap();
+        assert_eq!(shown.to_sum, u64::from(sizes.first_to_sum()), "{name}");
     }
 }
