@@ -18,6 +18,7 @@ macro_rules! blocks {
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block requant_decision::RequantDecision;
         }
     };
 }

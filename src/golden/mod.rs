@@ -15,6 +15,7 @@ pub mod model;
 pub mod planes;
 pub mod quant;
 pub mod random;
+pub mod requant_decision;
 pub mod roof;
 pub mod rows;
 pub mod sectors;
