@@ -14,11 +14,15 @@ macro_rules! blocks {
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;
+            primitive rmw_ram::RmwRam;
+            primitive importance_store::ImportanceStore;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
             block requant_decision::RequantDecision;
+            block token_importance::TokenImportance;
+            block head_importance::HeadImportance;
         }
     };
 }

@@ -24,8 +24,8 @@ pub fn redo(softmax: &Softmax, sum: u64, decision: Decision) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::softmax::Scale;
     use crate::config::ExpMethod;
+    use crate::golden::softmax::Scale;
     use proptest::prelude::*;
 
     proptest! {
