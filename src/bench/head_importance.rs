@@ -130,14 +130,20 @@ impl Bench for HeadImportance {
             mutant(
                 "more reads than there is room for",
                 "head_importance",
-                "(!is_read || places_q != {KEY_COUNT_W{1'b0}})",
+                "(!is_read || room_q)",
                 "1'b1",
+            ),
+            mutant(
+                "one read more than there is room for",
+                "head_importance",
+                "places_q != ONE_PLACE",
+                "places_q != {KEY_COUNT_W{1'b0}}",
             ),
             mutant(
                 "places not given back",
                 "head_importance",
-                "if (!read && key_valid && key_ready) places_q",
-                "if (1'b0) places_q",
+                "if (given && !read) begin",
+                "if (1'b0) begin",
             ),
             mutant(
                 "id and importance out of step",

@@ -187,12 +187,6 @@ impl Bench for TokenImportance {
                 ".op_valid(",
             ),
             mutant(
-                "scale clears the sums' lanes",
-                "token_importance",
-                "sweeping_q && sweep_code_q == CLEAR",
-                "sweeping_q",
-            ),
-            mutant(
                 "position off by one between beats",
                 "token_importance",
                 "push_last ? {ADDR_W{1'b0}} : row_word_q + 1'b1",
@@ -237,7 +231,7 @@ impl Bench for TokenImportance {
             mutant(
                 "more reads than there is room for",
                 "token_importance",
-                "(push_code != READ || places_q != {KEY_COUNT_W{1'b0}})",
+                "(push_code != READ || room_q)",
                 "1'b1",
             ),
         ]
@@ -413,17 +407,26 @@ impl Stand {
         self.model.importance_mut().scale_down(shift);
     }
 
+    /// A length up to `most`, seldom a long one, so that much happens in a run.
+    fn length(&self, most: usize, random: &mut Random) -> usize {
+        let most = match random.random_range(0..8) {
+            0 => most,
+            _ => most.min(4 * self.lanes.max(12)),
+        };
+        rows::length(most, self.lanes, random)
+    }
+
     fn operations(&mut self, tokens: u32, random: &mut Random) {
         let most = tokens as usize;
         match random.random_range(0..16) {
             // Rows, often of one beat each.
             0..5 => {
-                let mut n = rows::length(most, self.lanes, random);
+                let mut n = self.length(most, random);
                 for _ in 0..random.random_range(1..=6) {
                     match random.random_range(0..5) {
                         0 => n = random.random_range(0..=self.lanes.min(most)),
                         1 => n = self.lanes.min(most),
-                        2 => n = rows::length(most, self.lanes, random),
+                        2 => n = self.length(most, random),
                         _ => {}
                     }
                     let probs = rows::pick(&rows::KINDS, random).row(n.max(1), self.prob_width, random);
@@ -463,9 +466,13 @@ impl Stand {
                             }
                         }
                     }
-                    11 => self.read(&(0..tokens).collect::<Vec<u32>>(), Prune::default(), most),
+                    11 => {
+                        // The last ids, or all: what went through the whole store.
+                        let first = tokens - self.length(most, random) as u32;
+                        self.read(&(first..tokens).collect::<Vec<u32>>(), Prune::default(), most);
+                    }
                     _ => {
-                        let list = list(rows::length(most, self.lanes, random), tokens, random);
+                        let list = list(self.length(most, random), tokens, random);
                         let n = list.len() as u32;
                         let mut guard = || -> u16 {
                             let value = match random.random_range(0..5) {
@@ -492,8 +499,8 @@ impl Stand {
         let most = tokens as usize;
         let n = match random.random_range(0..3) {
             0 => least,
-            1 => random.random_range(least..=most),
-            _ => rows::length(most, self.lanes, random).max(least),
+            1 => (least + random.random_range(0..=self.lanes)).min(most),
+            _ => self.length(most, random).max(least),
         };
         let list = list(n, tokens, random);
         self.fold(&list);

@@ -49,6 +49,7 @@ module head_importance (
 
   localparam [HEAD_W-1:0] LAST_HEAD = LAST[HEAD_W-1:0];
   localparam [KEY_COUNT_W-1:0] KEY_PLACES = KEY_DEPTH[KEY_COUNT_W-1:0];
+  localparam [KEY_COUNT_W-1:0] ONE_PLACE = 5'd1;
 
   // ---- operations ------------------------------------------------------------------------------------
 
@@ -57,13 +58,14 @@ module head_importance (
   reg  [            4:0] sweep_shift_q;
   reg  [     HEAD_W-1:0] sweep_head_q;
   reg  [KEY_COUNT_W-1:0] places_q;  // keys that may still be asked for
+  reg                    room_q;  // places_q is not 0
 
   wire is_read = push_code == READ;
   wire push = push_valid && push_ready;
   wire read = push && is_read;
   wire sweep = push && (push_code == CLEAR || push_code == SCALE);
 
-  assign push_ready = !sweeping_q && (!is_read || places_q != {KEY_COUNT_W{1'b0}});
+  assign push_ready = !sweeping_q && (!is_read || room_q);
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
@@ -110,6 +112,8 @@ module head_importance (
 
   // ---- keys ------------------------------------------------------------------------------------------
 
+  wire given = key_valid && key_ready;
+
   reg [              STORE_STAGES:1] read_q;
   reg [STORE_STAGES*(HEAD_W+1)-1:0] label_q;  // last and id
 
@@ -117,10 +121,17 @@ module head_importance (
     if ({{ rst.active }}) begin
       read_q   <= {STORE_STAGES{1'b0}};
       places_q <= KEY_PLACES;
+      room_q   <= 1'b1;
     end else begin
       read_q <= {read_q[STORE_STAGES-1:1], read};
-      if (read && !(key_valid && key_ready)) places_q <= places_q - 1'b1;
-      if (!read && key_valid && key_ready) places_q <= places_q + 1'b1;
+      if (read && !given) begin
+        places_q <= places_q - 1'b1;
+        room_q   <= places_q != ONE_PLACE;
+      end
+      if (given && !read) begin
+        places_q <= places_q + 1'b1;
+        room_q   <= 1'b1;
+      end
     end
   end
 

@@ -78,6 +78,7 @@ module token_importance #(
 
   localparam [ADDR_W-1:0] LAST_WORD = LAST[ADDR_W-1:0];
   localparam [KEY_COUNT_W-1:0] KEY_PLACES = KEY_DEPTH[KEY_COUNT_W-1:0];
+  localparam [KEY_COUNT_W-1:0] ONE_PLACE = 5'd1;
 
   genvar lane;
 
@@ -88,6 +89,7 @@ module token_importance #(
   reg  [            4:0] sweep_shift_q;
   reg  [     ADDR_W-1:0] sweep_word_q;
   reg  [KEY_COUNT_W-1:0] places_q;  // keys that may still be asked for
+  reg                    room_q;  // places_q is not 0
 
   wire push = push_valid && push_ready;
   wire row = push && push_code == ROW;
@@ -95,7 +97,7 @@ module token_importance #(
   wire read = push && push_code == READ;
   wire sweep = push && (push_code == CLEAR || push_code == SCALE);
 
-  assign push_ready = !sweeping_q && (push_code != READ || places_q != {KEY_COUNT_W{1'b0}});
+  assign push_ready = !sweeping_q && (push_code != READ || room_q);
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
@@ -180,7 +182,7 @@ module token_importance #(
       .clk     (clk),
       .{{ rst.port }}({{ rst.port }}),
       .op_valid(clearing || (row && push_count != {COUNT_W{1'b0}}) || fold),
-      .op_addr (clearing ? sweep_word_q : row ? row_word_q : fold_word),
+      .op_addr (sweeping_q ? sweep_word_q : (push_code == ROW) ? row_word_q : fold_word),
       .edit_old(old_sums),
       .edit_new(new_sums)
   );
@@ -321,6 +323,8 @@ module token_importance #(
 
   // ---- keys --------------------------------------------------------------------------------------------------
 
+  wire given = key_valid && key_ready;
+
   reg [         STAGES:1] read_q;
   reg [STAGES*(ID_W+1)-1:0] label_q;  // last and id
 
@@ -328,10 +332,17 @@ module token_importance #(
     if ({{ rst.active }}) begin
       read_q   <= {STAGES{1'b0}};
       places_q <= KEY_PLACES;
+      room_q   <= 1'b1;
     end else begin
       read_q <= {read_q[STAGES-1:1], op_valid_q[STAGES] && op_code == READ};
-      if (read && !(key_valid && key_ready)) places_q <= places_q - 1'b1;
-      if (!read && key_valid && key_ready) places_q <= places_q + 1'b1;
+      if (read && !given) begin
+        places_q <= places_q - 1'b1;
+        room_q   <= places_q != ONE_PLACE;
+      end
+      if (given && !read) begin
+        places_q <= places_q + 1'b1;
+        room_q   <= 1'b1;
+      end
     end
   end
 
