@@ -114,7 +114,7 @@ module head_importance (
 
   wire given = key_valid && key_ready;
 
-  reg [              STORE_STAGES:1] read_q;
+  reg [             STORE_STAGES:1] read_q;
   reg [STORE_STAGES*(HEAD_W+1)-1:0] label_q;  // last and id
 
   always @(posedge clk{{ rst.edge }}) begin

@@ -73,7 +73,8 @@ module importance_store #(
       wire [  IMPORTANCE_W:0] sum = {1'b0, base} + {1'b0, added};
       wire [IMPORTANCE_W-1:0] saturated = sum[IMPORTANCE_W-1:0] | {IMPORTANCE_W{sum[IMPORTANCE_W]}};
 
-      assign new_word[lane*IMPORTANCE_W+:IMPORTANCE_W] = (scale && lanes[lane]) ? old >> shift : saturated;
+      assign new_word[lane*IMPORTANCE_W+:IMPORTANCE_W] =
+          (scale && lanes[lane]) ? old >> shift : saturated;
     end
   endgenerate
 

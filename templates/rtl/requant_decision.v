@@ -2,9 +2,9 @@
 //              row with push_auto when its largest probability is below push_threshold, else when push_force is set. An
 //              empty row (push_sum = 0) is never redone.
 // Method       the largest probability is that of the exponential 1, the reciprocal of the sum. With the sum normalised
-//              to 2^q * s, 1 <= s < 2, it is below the threshold just when (16 * threshold - 9) * s exceeds 2 to the
-//              power {{ 2 * config.prob_width + 9 }} - q, s having {{ divisor_w - 1 }} fraction bits: one multiplication, built of four partial products, and no
-//              division. The docs of the softmax have the proof.
+//              to s * 2^(q-{{ divisor_w - 1 }}), where s has {{ divisor_w }} bits, the top one set, it is below the threshold just when
+//              (16 * threshold - 9) * s exceeds 2^({{ 2 * config.prob_width + 9 }}-q): one multiplication, built of four partial products, and no
+//              division. The page on the softmax has the proof.
 // Row          one item: push_sum with {{ sum_f }} fraction bits, 0 or at least 1.0.
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
 // Latency      a row accepted in cycle t is offered in cycle t+6.
@@ -80,7 +80,8 @@ module requant_decision #(
       if (octave == OCTAVES - 1) begin : g_top
         assign leading[octave] = whole[octave];
       end else begin : g_below
-        assign leading[octave] = whole[octave] && whole[OCTAVES-1:octave+1] == {(OCTAVES - 1 - octave){1'b0}};
+        assign leading[octave] =
+            whole[octave] && whole[OCTAVES-1:octave+1] == {(OCTAVES - 1 - octave){1'b0}};
       end
     end
   endgenerate
@@ -190,7 +191,8 @@ module requant_decision #(
   always @(*) begin
     exceeds = 1'b0;
     for (i = 0; i < OCTAVES; i = i + 1) begin
-      exceeds = exceeds | (s5_octave_q[i] && (s5_product_q >> (OCTAVES - 1 - i)) != {OCTAVES{1'b0}});
+      exceeds = exceeds
+                | (s5_octave_q[i] && (s5_product_q >> (OCTAVES - 1 - i)) != {OCTAVES{1'b0}});
     end
   end
 

@@ -26,7 +26,7 @@ module rmw_ram #(
 
   // ---- operations under way: stage s holds the one that began s cycles ago ---------------------------
 
-  reg [       STAGES:1] valid_q;
+  reg [         STAGES:1] valid_q;
   reg [STAGES*ADDR_W-1:0] addr_q;  // stage 1 in the low bits
 
   always @(posedge clk{{ rst.edge }}) begin

@@ -95,6 +95,7 @@ module token_importance #(
   wire row = push && push_code == ROW;
   wire fold = push && push_code == FOLD;
   wire read = push && push_code == READ;
+  wire write = push && push_code == WRITE;
   wire sweep = push && (push_code == CLEAR || push_code == SCALE);
 
   assign push_ready = !sweeping_q && (push_code != READ || room_q);
@@ -232,7 +233,7 @@ module token_importance #(
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) op_valid_q <= {STAGES{1'b0}};
-    else op_valid_q <= {op_valid_q[STAGES-1:1], sweeping_q || fold || read || (push && push_code == WRITE)};
+    else op_valid_q <= {op_valid_q[STAGES-1:1], sweeping_q || fold || read || write};
   end
 
   always @(posedge clk) begin
@@ -325,7 +326,7 @@ module token_importance #(
 
   wire given = key_valid && key_ready;
 
-  reg [         STAGES:1] read_q;
+  reg [           STAGES:1] read_q;
   reg [STAGES*(ID_W+1)-1:0] label_q;  // last and id
 
   always @(posedge clk{{ rst.edge }}) begin
@@ -371,7 +372,8 @@ module token_importance #(
 `ifdef SPATTEN_CHECKS
   // Positions from 0 on that may hold sums.
   reg  [31:0] unfolded_q;
-  wire [31:0] row_end = LANES * {{(32 - ADDR_W){1'b0}}, row_word_q} + {{(32 - COUNT_W){1'b0}}, push_count};
+  wire [31:0] row_start = LANES * {{(32 - ADDR_W){1'b0}}, row_word_q};
+  wire [31:0] row_end = row_start + {{(32 - COUNT_W){1'b0}}, push_count};
   wire [31:0] fold_end = {{(32 - ID_W){1'b0}}, fold_position_q} + 32'd1;
 
   always @(posedge clk) begin
@@ -379,8 +381,8 @@ module token_importance #(
     else if (row && push_count != {COUNT_W{1'b0}} && row_end > unfolded_q) unfolded_q <= row_end;
     else if (fold && push_last && fold_end >= unfolded_q) unfolded_q <= 32'd0;
 
-    if (push && (push_code == READ || push_code == WRITE || push_code == SCALE) && unfolded_q != 32'd0) begin
-      $display("CHECK %m: operation %0d before the sums of %0d positions are folded", push_code, unfolded_q);
+    if ((read || write || (sweep && push_code == SCALE)) && unfolded_q != 32'd0) begin
+      $display("CHECK %m: operation %0d while %0d positions hold sums", push_code, unfolded_q);
     end
   end
 `endif
