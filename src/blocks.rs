@@ -15,6 +15,8 @@ macro_rules! blocks {
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;
             primitive dot_product::DotProduct;
+            primitive rmw_ram::RmwRam;
+            primitive importance_store::ImportanceStore;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
@@ -28,6 +30,9 @@ macro_rules! blocks {
             primitive softmax_sum::SoftmaxSum;
             primitive softmax_reciprocal::SoftmaxReciprocal;
             block softmax::Softmax;
+            block requant_decision::RequantDecision;
+            block token_importance::TokenImportance;
+            block head_importance::HeadImportance;
         }
     };
 }
