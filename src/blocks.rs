@@ -16,8 +16,10 @@ macro_rules! blocks {
             primitive lane_packer::LanePacker;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
+            primitive av_rescale::AvRescale;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block av_array::AvArray;
         }
     };
 }
