@@ -1,6 +1,7 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
 use rayon::prelude::*;
+use spatten_gen::bench::av_array;
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
@@ -122,5 +123,23 @@ fn the_top_k_engine_takes_the_cycles_that_its_header_states() {
         let (ends, _) = cycles(2, 20, beats);
         let two_rows = (2 * beats as u64).max(beats as u64 + 5);
         assert_eq!(ends[19] - ends[17], two_rows, "two units, {beats} beats");
+    }
+}
+
+/// What the header of `av_array` states: cycles of a row and latencies, at each head dimension, exactly.
+#[test]
+fn the_prob_value_array_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    for (multipliers, head_dim) in [(64, 32), (64, 64), (128, 128)] {
+        let stand = av_array::Stand::new(&builder, multipliers, head_dim).unwrap();
+        for dim in [32, 64, 128].into_iter().filter(|&dim| dim <= head_dim as usize) {
+            for beats in [1, 2, 3, 5, 32] {
+                let measured = stand.measure(dim, beats).unwrap();
+                for (name, stated) in &measured.bounds {
+                    let context = format!("{name}: {multipliers} multipliers, D = {dim}, {beats} beats");
+                    assert_eq!(measured.figure(name), Some(*stated), "{context}");
+                }
+            }
+        }
     }
 }

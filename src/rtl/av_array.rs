@@ -48,13 +48,11 @@ struct Level {
     from_width_name: String,
     /// Lanes read, `from_lanes` and zeros where it is not a multiple of four.
     padded: u32,
-    /// Of these, lanes that make one.
-    read: u32,
     /// Lanes of zeros.
     spare: u32,
     /// Numbers of the first level that one lane adds up, at most.
     terms_below: u32,
-    /// The sum of the lanes of `terms`.
+    /// The sum that makes a lane: of the lanes of `terms`, or where there is but one, of the level before.
     sum: String,
 }
 
@@ -82,18 +80,27 @@ fn levels(terms: &Terms, name: &str) -> Vec<Level> {
         let name = format!("{name}_{number}");
         let width_name = format!("{}_W", name.to_uppercase());
         let spare = padded - from_lanes;
-        let read = padded / lanes;
-        let sum: Vec<String> = (0..read)
-            .map(|term| {
-                let fill = match terms.signed {
-                    true => format!("terms[{}*{from_width_name}-1]", term + 1),
-                    false => "1'b0".to_owned(),
-                };
-                format!(
-                    "{{{{({width_name} - {from_width_name}) {{{fill}}}}}, terms[{term}*{from_width_name}+:{from_width_name}]}}"
-                )
-            })
-            .collect();
+        let vector = match lanes {
+            1 => format!("{from_name}_q"),
+            _ => "terms".to_owned(),
+        };
+        let w = &from_width_name;
+        let offset = |lane: u32| match lane {
+            0 => "0".to_owned(),
+            1 => w.clone(),
+            _ => format!("{lane}*{w}"),
+        };
+        let term = |lane: u32| {
+            let fill = match terms.signed {
+                true => format!("{vector}[{}-1]", offset(lane + 1)),
+                false => "1'b0".to_owned(),
+            };
+            format!(
+                "{{{{({width_name}-{w}){{{fill}}}}}, {vector}[{}+:{w}]}}",
+                offset(lane)
+            )
+        };
+        let sum: Vec<String> = (0..padded / lanes).map(term).collect();
         levels.push(Level {
             number,
             stage: terms.stage + number,
@@ -103,7 +110,6 @@ fn levels(terms: &Terms, name: &str) -> Vec<Level> {
             from_lanes,
             from_width_name: std::mem::replace(&mut from_width_name, width_name.clone()),
             padded,
-            read,
             spare,
             terms_below,
             sum: sum.join("\n+ "),
@@ -172,6 +178,14 @@ impl Shape {
     /// Cycles from a row's last beat to its first output beat.
     fn latency(&self, config: &Config) -> u32 {
         1 + self.stages() + self.out_stages() + config.ram_latency + 2
+    }
+}
+
+impl AvArray {
+    /// Cycles from a row's last beat, accepted on `prob`, to its magnitude, when nothing stalls.
+    pub fn magnitude_latency(&self, config: &Config, dim: u32) -> u32 {
+        let shape = Shape::new(config);
+        shape.latency(config) + shape.magnitude_stages() + dim / config.output_lanes() - 1
     }
 }
 
@@ -279,9 +293,7 @@ impl Module for AvArray {
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let shape = Shape::new(config);
-        let interface = self.interface(config, overrides);
-        let ctx_w = interface.parameter("CTX_W");
-        let sum_w = sum_bits(config, interface.parameter("MAX_ROW") as u32);
+        let ctx_w = self.interface(config, overrides).parameter("CTX_W");
         let latency = shape.stages() + shape.out_stages() + config.ram_latency + 2;
         let pop_w = ctx_w + 1 + u64::from(config.output_lanes() * config.out_width);
         let pop_depth = latency + MOST_BEATS;
@@ -296,7 +308,7 @@ impl Module for AvArray {
             ..Cost::default()
         };
         array
-            + AvRescale.cost(config, &[("SUM_W", sum_w.into())])
+            + AvRescale.cost(config, &[])
             + ram(pop_w, pop_depth)
             + ram(magnitude_w, magnitude_depth)
     }

@@ -10,10 +10,8 @@ pub struct AvRescale;
 /// Cycles from a beat in to the beat out.
 pub(crate) const STAGES: u32 = 6;
 
-/// Chunks that a sum of `sum_w` bits is cut into, each at most 12 bits wide.
-fn chunks(sum_w: u64) -> u64 {
-    if sum_w <= 36 { 3 } else { 4 }
-}
+/// Chunks that a sum is cut into, each with a multiplier.
+const CHUNKS: u64 = 4;
 
 /// Verilog parameters, resolved: lanes, bits of a sum, bits of a tag.
 fn shape(config: &Config, overrides: &[(&str, u64)]) -> (u64, u64, u64) {
@@ -71,9 +69,9 @@ impl Module for AvRescale {
     }
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
-        let (lanes, sum_w, _) = shape(config, overrides);
+        let (lanes, ..) = shape(config, overrides);
         Cost {
-            multipliers: lanes * chunks(sum_w),
+            multipliers: lanes * CHUNKS,
             ..Cost::default()
         }
     }

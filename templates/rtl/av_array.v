@@ -52,35 +52,35 @@ module av_array #(
     output wire [CTX_W-1:0] magnitude_ctx
 );
 
-  localparam LANES     = {{ lanes }};  // probabilities of a beat at D = 32
-  localparam PROB_W    = {{ prob_w }};
-  localparam COUNT_W   = {{ count_w }};
-  localparam VALUE_W   = {{ value_w }};
-  localparam COLUMNS   = {{ columns }};  // the largest head dimension
-  localparam GROUPS    = {{ groups }};  // elements of a beat in a column
-  localparam PRODUCT_W = {{ product_w }};
-  localparam BEAT_W    = {{ beat_w }};  // bits of the sum of a beat in a column
-  localparam ROW_W     = PRODUCT_W + $clog2(MAX_ROW);
-  localparam SUM_W     = (ROW_W > BEAT_W) ? ROW_W : BEAT_W;  // bits of the sum of a row
-  localparam OUT_LANES = {{ output_lanes }};
-  localparam OUT_W     = {{ out_w }};
+  localparam LANES       = {{ lanes }};  // probabilities of a beat at D = 32
+  localparam PROB_W      = {{ prob_w }};
+  localparam COUNT_W     = {{ count_w }};
+  localparam VALUE_W     = {{ value_w }};
+  localparam COLUMNS     = {{ columns }};  // the largest head dimension
+  localparam GROUPS      = {{ groups }};  // elements of a beat in a column
+  localparam PRODUCT_W   = {{ product_w }};
+  localparam BEAT_W      = {{ beat_w }};  // bits of the sum of a beat in a column
+  localparam ROW_W       = PRODUCT_W + $clog2(MAX_ROW);
+  localparam SUM_W       = (ROW_W > BEAT_W) ? ROW_W : BEAT_W;  // bits of the sum of a row
+  localparam OUT_LANES   = {{ output_lanes }};
+  localparam OUT_W       = {{ out_w }};
   localparam MAGNITUDE_W = {{ magnitude_w }};
-  localparam SCALE_W   = CTX_W + 6 + 16;  // ctx, shift and mantissa of a row
+  localparam SCALE_W     = CTX_W + 6 + 16;  // ctx, shift and mantissa of a row
   {% if folds > 0 %}
-  localparam INFO_W    = SCALE_W + 2;  // with its dimension
+  localparam INFO_W      = SCALE_W + 2;  // with its dimension
   {% else %}
-  localparam INFO_W    = SCALE_W;
+  localparam INFO_W      = SCALE_W;
   {% endif %}
 
   // Stages: of the array up to the accumulators, of a row on its way out, and of its magnitude.
   localparam LEVELS = {{ levels_count }};  // of the sum of a beat
   localparam STAGES = LEVELS + 3;
   localparam FOLDS = {{ folds }};
-  localparam OUT_STAGES = 1 + FOLDS + 6;  // the row held, folded, rescaled
+  localparam OUT_STAGES = 1 + FOLDS + {{ rescale_stages }};  // the row held, folded, rescaled
   localparam MAGNITUDE_STAGES = {{ magnitude_stages }};
   localparam FIFO_LATENCY = {{ config.ram_latency + 2 }};
 
-  localparam MOST_BEATS = 4;  // output beats of a row at the largest head dimension
+  localparam MOST_BEATS = {{ most_beats }};  // output beats of a row at the largest head dimension
   localparam LEAST_BEATS = {{ least_beats }};  // and at the smallest
 
   // Room for what can come out between a row's admission and the return of its last credit, so that neither FIFO stops
@@ -129,14 +129,15 @@ module av_array #(
   reg  [                 1:0] gap_q;  // cycles in which no row may end
 
   wire       takes_value = head_count != {COUNT_W{1'b0}};
-  wire       may_end = gap_q == 2'd0 && pop_free_q >= POP_ROW && magnitude_free_q != {MAGNITUDE_FREE_W{1'b0}};
+  wire       magnitude_fits = magnitude_free_q != {MAGNITUDE_FREE_W{1'b0}};
+  wire       may_end = gap_q == 2'd0 && pop_free_q >= POP_ROW && magnitude_fits;
   wire       may_enter = may_end || !head_last;
   wire       enter = head_valid && head_ready;
   wire       row_end = enter && head_last;
   {% if folds > 0 %}
   wire [2:0] row_beats = 3'd{{ least_beats }} << head_dim;
   {% else %}
-  wire [2:0] row_beats = 3'd4;
+  wire [2:0] row_beats = 3'd{{ most_beats }};
   wire       unused_dim = |prob_dim;  // there is but one
   {% endif %}
 
@@ -152,8 +153,8 @@ module av_array #(
       magnitude_free_q <= MAGNITUDE_ALL;
       gap_q            <= 2'd0;
     end else begin
-      pop_free_q <= pop_free_q - (row_end ? {{(POP_FREE_W - 3){1'b0}}, row_beats} : {POP_FREE_W{1'b0}})
-                  + {{(POP_FREE_W - 1){1'b0}}, pop_taken};
+      pop_free_q <= pop_free_q + {{(POP_FREE_W - 1){1'b0}}, pop_taken}
+                  - (row_end ? {{(POP_FREE_W - 3){1'b0}}, row_beats} : {POP_FREE_W{1'b0}});
       if (row_end && !magnitude_taken) magnitude_free_q <= magnitude_free_q - 1'b1;
       if (magnitude_taken && !row_end) magnitude_free_q <= magnitude_free_q + 1'b1;
       if (row_end) gap_q <= row_beats[1:0] - 2'd1;
@@ -187,11 +188,13 @@ module av_array #(
   // ---- operands ------------------------------------------------------------------------------------------------------------
 
   // A slice of 32 elements shares a probability. Both operands of a lane not in use are 0, whatever they were: so nothing
-  // undefined gets into a sum.
+  // undefined gets into a sum. They are loaded in every cycle, for the handshake to drive no more than a valid bit.
   wire [LANES-1:0] used = ~({LANES{1'b1}} << head_count);
 
-  reg [LANES*PROB_W-1:0] prob_q;
-  reg [{{ multipliers }}*VALUE_W-1:0] value_q;
+  localparam SLICE_W = 32 * VALUE_W;
+
+  reg [ LANES*PROB_W-1:0] prob_q;
+  reg [LANES*SLICE_W-1:0] value_q;
 
   genvar slice;
   generate
@@ -212,11 +215,9 @@ module av_array #(
       {% endif %}
 
       always @(posedge clk) begin
-        if (enter) begin
-          prob_q[slice*PROB_W+:PROB_W] <= slice_used ? slice_prob : {PROB_W{1'b0}};
-          value_q[slice*32*VALUE_W+:32*VALUE_W] <= slice_used ? value_data[slice*32*VALUE_W+:32*VALUE_W]
-                                                              : {32 * VALUE_W{1'b0}};
-        end
+        prob_q[slice*PROB_W+:PROB_W] <= slice_used ? slice_prob : {PROB_W{1'b0}};
+        value_q[slice*SLICE_W+:SLICE_W] <= slice_used ? value_data[slice*SLICE_W+:SLICE_W]
+                                                      : {SLICE_W{1'b0}};
       end
     end
   endgenerate
@@ -251,15 +252,16 @@ module av_array #(
 
       {% for level in levels %}
       // Sums of up to four, {{ level.from_lanes }} to {{ level.lanes }}.
-      reg [{{ level.lanes }}*{{ level.width_name }}-1:0] {{ level.name }}_q;
+      reg [{% if level.lanes > 1 %}{{ level.lanes }}*{% endif %}{{ level.width_name }}-1:0] {{ level.name }}_q;
       {% if level.spare > 0 %}
       wire [{{ level.padded }}*{{ level.from_width_name }}-1:0] {{ level.from_name }}_padded =
           {{ "{{" }}{{ level.spare }} * {{ level.from_width_name }} {1'b0}}, {{ level.from_name }}_q};
       {% endif %}
 
+      {% if level.lanes > 1 %}
       for (node = 0; node < {{ level.lanes }}; node = node + 1) begin : g_{{ level.name }}
-        wire [{{ level.read }}*{{ level.from_width_name }}-1:0] terms =
-            {{ level.from_name }}_{% if level.spare > 0 %}padded{% else %}q{% endif %}[node*{{ level.read }}*{{ level.from_width_name }}+:{{ level.read }}*{{ level.from_width_name }}];
+        wire [4*{{ level.from_width_name }}-1:0] terms =
+            {{ level.from_name }}_{% if level.spare > 0 %}padded{% else %}q{% endif %}[4*node*{{ level.from_width_name }}+:4*{{ level.from_width_name }}];
 
         always @(posedge clk) begin
           if (valid_q[{{ level.stage }}]) begin
@@ -268,6 +270,14 @@ module av_array #(
           end
         end
       end
+      {% else %}
+      always @(posedge clk) begin
+        if (valid_q[{{ level.stage }}]) begin
+          {{ level.name }}_q <=
+              {{ level.sum | indent(width=14) }};
+        end
+      end
+      {% endif %}
 
       {% endfor %}
       reg  [ SUM_W-1:0] row_sum_q;
@@ -300,7 +310,7 @@ module av_array #(
     {% if folds > 0 %}
     else if (capture) hold_beats_q <= 3'd{{ least_beats }} << row_info[1:0];
     {% else %}
-    else if (capture) hold_beats_q <= 3'd4;
+    else if (capture) hold_beats_q <= 3'd{{ most_beats }};
     {% endif %}
     else if (hold_valid) hold_beats_q <= hold_beats_q - 3'd1;
   end
@@ -316,7 +326,7 @@ module av_array #(
 
 `ifdef SPATTEN_CHECKS
   always @(posedge clk) begin
-    if (capture && hold_beats_q > 3'd1) $display("CHECK %m: a row ends before the last one has left");
+    if (capture && hold_beats_q > 3'd1) $display("CHECK %m: a row ends while another is held");
   end
 `endif
 
@@ -339,9 +349,9 @@ module av_array #(
   // The row is held in quarters of OUT_LANES lanes, the first of which leaves next.{% if folds == 1 %} At D = 32 the third quarter holds the
   // other parts of its elements.{% else %} At D = 64 the third quarter holds
   // the other parts of its elements, at D = 32 all the others do.{% endif %}
-  reg [                FOLDS-1:0] fold_valid_q;
-  reg [                FOLDS-1:0] fold_last_q;
-  reg [        FOLDS*SCALE_W-1:0] fold_info_q;
+  reg [          FOLDS-1:0] fold_valid_q;
+  reg [          FOLDS-1:0] fold_last_q;
+  reg [  FOLDS*SCALE_W-1:0] fold_info_q;
   {% if folds == 2 %}
   reg [2*OUT_LANES*SUM_W-1:0] pairs_q;  // first and third quarter, second and fourth
   {% endif %}
@@ -387,7 +397,8 @@ module av_array #(
               : {SUM_W{1'b0}};
         end
         if (fold_valid_q[0]) begin
-          sums_q[lane*SUM_W+:SUM_W] <= pairs_q[lane*SUM_W+:SUM_W] + pairs_q[(OUT_LANES+lane)*SUM_W+:SUM_W];
+          sums_q[lane*SUM_W+:SUM_W] <= pairs_q[lane*SUM_W+:SUM_W]
+              + pairs_q[(OUT_LANES+lane)*SUM_W+:SUM_W];
         end
       end
       {% endif %}
@@ -483,12 +494,13 @@ module av_array #(
 
   {% for level in magnitude_levels %}
   // Sums of up to four, {{ level.from_lanes }} to {{ level.lanes }}.
-  reg [{{ level.lanes }}*{{ level.width_name }}-1:0] {{ level.name }}_q;
+  reg [{% if level.lanes > 1 %}{{ level.lanes }}*{% endif %}{{ level.width_name }}-1:0] {{ level.name }}_q;
 
+  {% if level.lanes > 1 %}
   generate
     for (node = 0; node < {{ level.lanes }}; node = node + 1) begin : g_{{ level.name }}
-      wire [{{ level.read }}*{{ level.from_width_name }}-1:0] terms =
-          {{ level.from_name }}_q[node*{{ level.read }}*{{ level.from_width_name }}+:{{ level.read }}*{{ level.from_width_name }}];
+      wire [4*{{ level.from_width_name }}-1:0] terms =
+          {{ level.from_name }}_q[4*node*{{ level.from_width_name }}+:4*{{ level.from_width_name }}];
 
       always @(posedge clk) begin
         if (size_valid_q[{{ level.stage }}]) begin
@@ -498,6 +510,14 @@ module av_array #(
       end
     end
   endgenerate
+  {% else %}
+  always @(posedge clk) begin
+    if (size_valid_q[{{ level.stage }}]) begin
+      {{ level.name }}_q <=
+          {{ level.sum | indent(width=10) }};
+    end
+  end
+  {% endif %}
 
   {% endfor %}
   reg [MAGNITUDE_W-1:0] magnitude_q;

@@ -1,11 +1,11 @@
 // Purpose      out = sat(rne(sum * mant / 2^shift)) in each of LANES lanes: an exact product, one rounding, half to even,
 //              and one saturation to {{ out_w }} bits.
-// Structure    a sum is cut into CHUNKS chunks of at most 12 bits; their products with the mantissa are added in two steps.
+// Structure    a sum is cut into four chunks of at most 12 bits; their products with the mantissa are added in two steps.
 //              The shift is made in two steps too, by a multiple of 16 and by 0 to 15. What they drop lives on in two
 //              bits: guard, the first bit below the result, and sticky, whether any bit below that is set.
 // Range        SUM_W is 16 to 47; in_shift is 0 to 47.
 // Protocol     no back-pressure: what goes in comes out, in_tag with it.
-// Latency      6 cycles.
+// Latency      {{ stages }} cycles.
 // Throughput   one beat every cycle.
 // Reset        clears the valid bits. Payload registers have no reset: their valid bits qualify them.
 
@@ -28,19 +28,22 @@ module av_rescale #(
     output wire [TAG_W-1:0]      out_tag
 );
 
-  localparam OUT_W     = {{ out_w }};
-  localparam MANT_W    = 16;
-  localparam STAGES    = 6;
-  localparam CHUNKS    = (SUM_W <= 36) ? 3 : 4;
-  localparam CHUNK_W   = (SUM_W + CHUNKS - 1) / CHUNKS;  // of all chunks but the topmost, the signed one
-  localparam TOP_W     = SUM_W - (CHUNKS - 1) * CHUNK_W;
-  localparam PART_W    = CHUNK_W + MANT_W;  // bits of the product of a chunk
+  localparam OUT_W      = {{ out_w }};
+  localparam MANT_W     = 16;
+  localparam STAGES     = {{ stages }};
+  localparam CHUNKS     = 4;
+  localparam CHUNK_W    = (SUM_W + CHUNKS - 1) / CHUNKS;
+  localparam TOP_W      = SUM_W - (CHUNKS - 1) * CHUNK_W;  // of the topmost chunk, the signed one
+  localparam PART_W     = CHUNK_W + MANT_W;  // bits of the product of a chunk
   localparam TOP_PART_W = TOP_W + MANT_W;
-  localparam LOW_W     = 2 * CHUNK_W + MANT_W;  // bits of the product of the two lowest chunks
-  localparam PRODUCT_W = SUM_W + MANT_W;
-  localparam HIGH_W    = PRODUCT_W - 2 * CHUNK_W;  // bits of the product of the other chunks
-  localparam WIDE_W    = 64;  // a product with its sign extended: more than any product, or than any NEAR_W + 32
-  localparam NEAR_W    = OUT_W + 15;  // what does not fit here after the first shift does not fit OUT_W after the second
+  localparam LOW_W      = 2 * CHUNK_W + MANT_W;  // bits of the product of the two lowest chunks
+  localparam PRODUCT_W  = SUM_W + MANT_W;
+  localparam HIGH_W     = PRODUCT_W - 2 * CHUNK_W;  // bits of the product of the two highest chunks
+
+  // What does not fit NEAR_W bits after the first shift does not fit OUT_W bits after the second. WIDE_W is more than
+  // PRODUCT_W and than NEAR_W + 32.
+  localparam NEAR_W = OUT_W + 15;
+  localparam WIDE_W = 64;
 
   // ---- what travels along ----------------------------------------------------------------------------------------------
 
@@ -104,20 +107,9 @@ module av_rescale #(
           low_q[CHUNK_W-1:0] <= parts_q[CHUNK_W-1:0];
           low_q[LOW_W-1:CHUNK_W] <= parts_q[PART_W+:PART_W]
                                   + {{CHUNK_W{1'b0}}, parts_q[CHUNK_W+:MANT_W]};
-        end
-      end
-
-      if (CHUNKS == 3) begin : g_three_chunks
-        always @(posedge clk) begin
-          if (valid_q[0]) high_q <= top_part_q;
-        end
-      end else begin : g_four_chunks
-        always @(posedge clk) begin
-          if (valid_q[0]) begin
-            high_q[CHUNK_W-1:0] <= parts_q[2*PART_W+:CHUNK_W];
-            high_q[HIGH_W-1:CHUNK_W] <= top_part_q
-                                      + {{TOP_W{1'b0}}, parts_q[2*PART_W+CHUNK_W+:MANT_W]};
-          end
+          high_q[CHUNK_W-1:0] <= parts_q[2*PART_W+:CHUNK_W];
+          high_q[HIGH_W-1:CHUNK_W] <= top_part_q
+                                    + {{TOP_W{1'b0}}, parts_q[2*PART_W+CHUNK_W+:MANT_W]};
         end
       end
 
@@ -198,7 +190,8 @@ module av_rescale #(
       wire [OUT_W-1:0] most = {1'b0, {(OUT_W - 1) {1'b1}}};
       wire [OUT_W-1:0] least = {1'b1, {(OUT_W - 1) {1'b0}}};
       wire [OUT_W-1:0] floor = floor_q[OUT_W-1:0];
-      wire             over = over_q || floor_q[NEAR_W-1:OUT_W-1] != {(NEAR_W - OUT_W + 1){negative_q}};
+      wire             over = over_q
+                           || floor_q[NEAR_W-1:OUT_W-1] != {(NEAR_W - OUT_W + 1){negative_q}};
       wire             up = guard_q && (sticky_q || floor_q[0]);
 
       reg [OUT_W-1:0] out_q;
