@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use spatten_gen::bench::measure::Selection;
 use spatten_gen::bench::softmax::{Showing, Stand};
+use spatten_gen::bench::av_array;
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
@@ -201,5 +202,23 @@ fn the_softmax_takes_the_cycles_that_its_header_states() {
         // Verdicts that come much later cost cycles, and nothing else.
         let shown = stand.show(&vec![1; 300], false, 64).unwrap();
         assert_eq!(shown.to_sum, u64::from(sizes.first_to_sum()), "{name}");
+    }
+}
+
+/// What the header of `av_array` states: cycles of a row and latencies, at each head dimension, exactly.
+#[test]
+fn the_prob_value_array_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    for (multipliers, head_dim) in [(64, 32), (64, 64), (128, 128)] {
+        let stand = av_array::Stand::new(&builder, multipliers, head_dim).unwrap();
+        for dim in [32, 64, 128].into_iter().filter(|&dim| dim <= head_dim as usize) {
+            for beats in [1, 2, 3, 5, 32] {
+                let measured = stand.measure(dim, beats).unwrap();
+                for (name, stated) in &measured.bounds {
+                    let context = format!("{name}: {multipliers} multipliers, D = {dim}, {beats} beats");
+                    assert_eq!(measured.figure(name), Some(*stated), "{context}");
+                }
+            }
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Attention of one layer over the kept heads and tokens: scores, softmax, progressive quantisation, local value
 //! pruning, outputs (§1.1 of the specification; §III and §IV of the paper).
 
+use super::av_array;
 use super::command::{KeyMode, LayerCommand, Mode, Refusal, ValueMode};
 use super::planes::{Memory, Operand};
 use super::qk_array::{msb_mask, scores};
-use super::quant::{Factor, rescale};
+use super::quant::Factor;
 use super::softmax::{Scale, Softmax};
 use super::topk_engine::{topk, value_count};
 use crate::config::Config;
@@ -178,15 +179,9 @@ impl Layer<'_> {
     /// The weighted sum of the kept values, rounded once and saturated once.
     fn output(&self, probs: &[u16], kept: &[usize], values: &[i16], mask: i16) -> Vec<i16> {
         let dim = self.command.head_dim as usize;
-        let mut sums = vec![0i64; dim];
-        for &position in kept {
-            let prob = i64::from(probs[position]);
-            for (sum, &value) in sums.iter_mut().zip(&values[position * dim..][..dim]) {
-                *sum += prob * i64::from(value & mask);
-            }
-        }
-        sums.iter()
-            .map(|&sum| rescale(sum, self.command.output, self.config.out_width))
-            .collect()
+        let probs: Vec<u16> = kept.iter().map(|&position| probs[position]).collect();
+        let vectors = kept.iter().flat_map(|&position| &values[position * dim..][..dim]);
+        let values: Vec<i16> = vectors.map(|&value| value & mask).collect();
+        av_array::output(&probs, &values, dim, self.command.output, self.config.out_width)
     }
 }
