@@ -146,7 +146,12 @@ impl fmt::Display for Mutant {
 macro_rules! declare_benches {
     (@collect [$($found:tt)*]) => {
         /// Every bench, primitives first.
-        pub static BENCHES: &[&dyn Bench] = &[&primitives::StreamReg, &primitives::StreamFifo, $($found)*];
+        pub static BENCHES: &[&dyn Bench] = &[
+            &primitives::StreamReg,
+            &primitives::StreamFifo,
+            &primitives::LaneGearbox,
+            $($found)*
+        ];
     };
     (@collect [$($found:tt)*] block $name:ident :: $module:ident; $($rest:tt)*) => {
         declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }
