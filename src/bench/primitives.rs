@@ -312,16 +312,18 @@ impl Bench for LaneGearbox {
                 "push_ready = clear && word_ready",
                 "push_ready = clear",
             ),
-            mutant("last lost where a full beat ends the row", "sum <= one_word;", "sum < one_word;"),
-            mutant("empty beat behind a full one", "sum > one_word;", "sum >= one_word;"),
-            mutant("two beats that stay taken for one", "ends && !over", "ends"),
-            mutant("full beat kept back", "sum >= one_word;", "sum > one_word;"),
-            mutant("full beat that stays kept back", "(enter || drain) && beat_stays", "1'b0"),
+            mutant("last lost where a full beat ends the row", "&& sum <= word;", "&& sum < word;"),
+            mutant("row that leaves something not ended", "push_last && !all_leave", "1'b0"),
+            mutant("ended row open", "assign push_ready = clear", "assign push_ready = (clear || ended_q)"),
+            mutant("two beats that stay taken for one", "word_stays) && !over", "word_stays)"),
+            mutant("full beat kept back", "&& sum >= word;", "&& sum > word;"),
+            mutant("full beat that stays kept back", "due_q   <= ends || word_stays", "due_q   <= ends"),
+            mutant("next full beat kept back", "due_q  <= ended_q || held >= two_held_words", "due_q  <= ended_q"),
+            mutant("last of an open row", "rest_q && ended_q", "rest_q"),
             mutant("rest counted to the next row", "rest_q ? {HELD_W{1'b0}} : held_q", "held_q"),
-            mutant("next row's width too early", "drain ? width_q : push_width;", "push_width;"),
+            mutant("next row's width too early", ": drain  ? width_q\n", ": drain  ? push_width\n"),
             mutant("next row's user too early", "due_q ? user_q : push_user", "push_user"),
-            mutant("end forgotten", "drain ? ended_q :", "drain ? 1'b0 :"),
-            mutant("next row lowered", "rest_q ? {OUT_COUNT_W{1'b0}}\n", "1'b0 ? {OUT_COUNT_W{1'b0}}\n"),
+            mutant("next row lowered", "taken = rest_q ?", "taken = 1'b0 ?"),
             mutant(
                 "lowered by a whole beat",
                 "push_width - held_q[OUT_COUNT_W-1:0]",
@@ -357,10 +359,9 @@ impl Bench for LaneGearbox {
                     row(&mut random).push_to(&mut case, &mut random);
                 }
                 let outcome = run(&rig.library, &case, Pace::Always)?;
-                let span = |cycles: &[u64]| cycles.last().unwrap_or(&0) - cycles.first().unwrap_or(&0);
-                let (accepted, offered) = (outcome.accepted("push"), &outcome.output("pop").cycles);
-                let cycles = span(accepted).max(span(offered)) as f64;
-                let beats = accepted.len().max(offered.len()) - 1;
+                let (accepted, offered) = (outcome.accepted("push"), outcome.output("pop").cycles.as_slice());
+                let busier = if accepted.len() > offered.len() { accepted } else { offered };
+                let (first, last) = (busier[0], busier[busier.len() - 1]);
                 measured.push(Measurement {
                     setting: vec![
                         ("lanes", format!("{into} to {out}")),
@@ -370,9 +371,9 @@ impl Bench for LaneGearbox {
                     figures: vec![
                         ("in", Some(accepted.len() as f64)),
                         ("out", Some(offered.len() as f64)),
-                        (CYCLES, Some(cycles / beats as f64)),
+                        (CYCLES, Some((last - first) as f64 / (busier.len() - 1) as f64)),
                     ],
-                    bounds: vec![(CYCLES, 1.002)],
+                    bounds: vec![(CYCLES, 1.0)],
                 });
                 anyhow::Ok(())
             };

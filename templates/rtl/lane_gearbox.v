@@ -47,42 +47,43 @@ module lane_gearbox #(
 
   // ---- what is held ------------------------------------------------------------------------------------------------
 
-  // Elements of one row, the next to leave in lane 0. Less than a beat of an open row waits for the beat that comes in;
-  // anything else leaves first, a beat a cycle, and with the last of a row the next row may already come in.
+  // Elements of one row, the next to leave in lane 0. Less than a full beat of an open row waits for the beat that comes
+  // in. Anything else leaves first, a beat a cycle, and as the last of it leaves the next beat comes in.
   reg  [LANES*DATA_W-1:0] held_data_q;
   reg  [      HELD_W-1:0] held_q;  // elements
   reg  [ OUT_COUNT_W-1:0] width_q;
   reg  [      USER_W-1:0] user_q;
   reg                     ended_q;  // the row's last beat is here
-  reg                     due_q;  // a whole beat is held, or the rest of an ended row
-  reg                     rest_q;  // an ended row, of which one beat is left
+  reg                     due_q;  // a full beat is held, or the rest of an ended row
+  reg                     rest_q;  // due, and no more than one beat
 
   wire                    word_ready;
   wire                    clear = !due_q || rest_q;  // room for a beat that comes in
 
   assign push_ready = clear && word_ready;
 
-  wire enter = push_valid && clear;  // given word_ready
   wire drain = due_q && !rest_q;  // a beat leaves, and none comes in
-  wire move = word_ready && (enter || due_q);
+  wire move = word_ready && (push_valid || due_q);
 
   // ---- counts ------------------------------------------------------------------------------------------------------
 
-  // Elements of the row at hand: those held, but not a rest that belongs to the row before, and those that come in.
-  wire [OUT_COUNT_W-1:0] width = drain ? width_q : push_width;
-  wire [ IN_COUNT_W-1:0] entering = enter ? push_count : {IN_COUNT_W{1'b0}};
-  wire [     HELD_W-1:0] waiting = rest_q ? {HELD_W{1'b0}} : held_q;
+  // Elements of the row whose beat comes in; what leaves meanwhile does not count.
+  wire [HELD_W-1:0] waiting = rest_q ? {HELD_W{1'b0}} : held_q;
+  wire [ SUM_W-1:0] sum = {1'b0, waiting} + {{(SUM_W - IN_COUNT_W) {1'b0}}, push_count};
+  wire [ SUM_W-1:0] word = {{(SUM_W - OUT_COUNT_W) {1'b0}}, push_width};
+  wire [ SUM_W-1:0] two_words = word << 1;
 
-  wire [      SUM_W-1:0] one_word = {{(SUM_W - OUT_COUNT_W) {1'b0}}, width};
-  wire [      SUM_W-1:0] two_words = {one_word[SUM_W-2:0], 1'b0};
-  wire [      SUM_W-1:0] sum = {1'b0, waiting} + {{(SUM_W - IN_COUNT_W) {1'b0}}, entering};
+  // Of these a full word leaves at once, unless a rest does, and the others stay.
+  wire cut = !rest_q && sum >= word;
+  wire all_leave = !rest_q && sum <= word;  // if push_last
+  wire word_stays = sum >= (rest_q ? word : two_words);
+  wire over = sum > (rest_q ? word : two_words);  // more than one word stays
+  wire ends = push_last && !all_leave;
 
-  // A full word leaves of the row at hand. Where a rest leaves instead, all of it stays.
-  wire cut = !rest_q && sum >= one_word;
-  wire over = sum > (rest_q ? one_word : two_words);  // more than one beat stays
-  wire beat_stays = sum >= (rest_q ? one_word : two_words);
-  wire some_stay = rest_q || sum > one_word;
-  wire ends = drain ? ended_q : enter && push_last && some_stay;
+  // The same of elements that leave with no beat coming in.
+  wire [SUM_W-1:0] held = {1'b0, held_q};
+  wire [SUM_W-1:0] held_word = {{(SUM_W - OUT_COUNT_W) {1'b0}}, width_q};
+  wire [SUM_W-1:0] two_held_words = held_word << 1;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
@@ -91,10 +92,22 @@ module lane_gearbox #(
       due_q   <= 1'b0;
       rest_q  <= 1'b0;
     end else if (move) begin
-      held_q  <= cut ? sum[HELD_W-1:0] - one_word[HELD_W-1:0] : enter && !rest_q && push_last ? {HELD_W{1'b0}} : sum[HELD_W-1:0];
-      ended_q <= ends;
-      due_q   <= ends || ((enter || drain) && beat_stays);
-      rest_q  <= ends && !over;
+      if (drain) begin
+        held_q <= held_q - held_word[HELD_W-1:0];
+        due_q  <= ended_q || held >= two_held_words;
+        rest_q <= held == two_held_words || (ended_q && held < two_held_words);
+      end else if (push_valid) begin
+        if (cut) held_q <= sum[HELD_W-1:0] - word[HELD_W-1:0];
+        else held_q <= (push_last && !rest_q) ? {HELD_W{1'b0}} : sum[HELD_W-1:0];
+        ended_q <= ends;
+        due_q   <= ends || word_stays;
+        rest_q  <= (ends || word_stays) && !over;
+      end else begin
+        held_q  <= {HELD_W{1'b0}};
+        ended_q <= 1'b0;
+        due_q   <= 1'b0;
+        rest_q  <= 1'b0;
+      end
     end
   end
 
@@ -137,10 +150,12 @@ module lane_gearbox #(
     end
   endgenerate
 
-  wire [OUT_COUNT_W-1:0] word_count = cut ? width : rest_q ? held_q[OUT_COUNT_W-1:0] : sum[OUT_COUNT_W-1:0];
-  wire word_valid = due_q || (enter && (cut || push_last));
-  wire word_last = rest_q || (!drain && push_last && sum <= one_word);
+  wire word_valid = due_q || (push_valid && (cut || push_last));
+  wire word_last = (rest_q && ended_q) || (!due_q && push_last && all_leave);
   wire [USER_W-1:0] word_user = due_q ? user_q : push_user;
+  wire [OUT_COUNT_W-1:0] word_count = rest_q ? held_q[OUT_COUNT_W-1:0]
+                                    : drain  ? width_q
+                                    : cut    ? push_width : sum[OUT_COUNT_W-1:0];
 
   stream_reg #(
       .WIDTH(USER_W + 1 + OUT_COUNT_W + OUT_LANES * DATA_W)
@@ -160,8 +175,8 @@ module lane_gearbox #(
   // What is left of the elements held, or of those that come in, moves down to lane 0. What does not complete a beat
   // stays where it was lifted to.
   wire [IN_LANES*DATA_W-1:0] source = drain ? held_data_q[IN_LANES*DATA_W-1:0] : push_data;
-  wire [ OUT_COUNT_W-1:0] taken = rest_q ? {OUT_COUNT_W{1'b0}}
-                                : drain ? width_q : push_width - held_q[OUT_COUNT_W-1:0];
+  wire [   OUT_COUNT_W-1:0] taken = rest_q ? {OUT_COUNT_W{1'b0}}
+                                  : drain  ? width_q : push_width - held_q[OUT_COUNT_W-1:0];
   reg  [IN_LANES*DATA_W-1:0] lowered;
 
   integer step;
@@ -182,7 +197,7 @@ module lane_gearbox #(
       end else if (lane >= OUT_LANES) begin : g_lowered
         assign stays = lowered[lane*DATA_W+:DATA_W];
       end else begin : g_either
-        assign stays = (cut || rest_q) ? lowered[lane*DATA_W+:DATA_W] : word_data[lane*DATA_W+:DATA_W];
+        assign stays = (due_q || cut) ? lowered[lane*DATA_W+:DATA_W] : word_data[lane*DATA_W+:DATA_W];
       end
 
       always @(posedge clk) begin
