@@ -14,7 +14,7 @@ mod testbench;
 pub use testbench::testbenches;
 
 use crate::config::{Config, Params};
-use crate::rtl::{self, Direction, Interface, Module};
+use crate::rtl::{self, Direction, Interface};
 use crate::sim::{Beats, Builder, Case, Design, End, Library, Outcome, Pacing, Simulation};
 use anyhow::{Context as _, anyhow, ensure};
 use rand::SeedableRng;
@@ -208,21 +208,21 @@ pub fn points(bench: &dyn Bench, name: Option<&str>) -> anyhow::Result<Vec<Point
 /// When the block is not registered, its Verilog cannot be emitted, or the fault's text does not occur exactly once.
 pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
     let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-    let mut sources = sources(module, &point.config)?;
+    let mut sources = rtl::sources_of(module, &point.config)?;
     if let Some(mutant) = mutant {
-        let target = sources.iter_mut().find(|(name, _)| *name == mutant.module);
-        let (_, text) = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
-        let times = text.matches(mutant.find).count();
+        let target = sources.iter_mut().find(|source| source.module == mutant.module);
+        let target = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
+        let times = target.text.matches(mutant.find).count();
         ensure!(
             times == 1,
             "{mutant}: the text occurs {times} times at point `{}`, not once",
             point.name
         );
-        *text = text.replacen(mutant.find, mutant.replace, 1);
+        target.text = target.text.replacen(mutant.find, mutant.replace, 1);
     }
     let sources = sources
         .into_iter()
-        .map(|(name, text)| (format!("{name}.v"), text))
+        .map(|source| (format!("{}.v", source.module), source.text))
         .collect();
     Ok(Design {
         top: block.to_owned(),
@@ -236,32 +236,6 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
-}
-
-/// The Verilog of a module and of all it instantiates, by module name.
-fn sources(module: &'static dyn Module, config: &Config) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let needed = closure(module, config)?;
-    let all = rtl::sources(config)?.into_iter();
-    Ok(all
-        .filter(|s| needed.contains(&s.module))
-        .map(|s| (s.module, s.text))
-        .collect())
-}
-
-/// Names of a module and of all it instantiates.
-fn closure(module: &'static dyn Module, config: &Config) -> anyhow::Result<Vec<&'static str>> {
-    let mut names = vec![module.name()];
-    let mut next = 0;
-    while let Some(&name) = names.get(next) {
-        let module = rtl::module(name).ok_or_else(|| anyhow!("no module `{name}`"))?;
-        for child in module.instantiates(config) {
-            if !names.contains(child) {
-                names.push(child);
-            }
-        }
-        next += 1;
-    }
-    Ok(names)
 }
 
 /// What went wrong in a run.
@@ -596,10 +570,10 @@ pub fn kill(
     let module = rtl::module(bench.block()).ok_or_else(|| anyhow!("no module `{}`", bench.block()))?;
     let mut points = Vec::new();
     for point in bench.points()? {
-        let sources = sources(module, &point.config)?;
-        let target = sources.iter().find(|(name, _)| *name == mutant.module);
-        if target.is_some_and(|(_, text)| text.contains(mutant.find)) {
-            points.push((sources.iter().map(|(_, text)| text.len()).sum::<usize>(), point));
+        let sources = rtl::sources_of(module, &point.config)?;
+        let target = sources.iter().find(|source| source.module == mutant.module);
+        if target.is_some_and(|source| source.text.contains(mutant.find)) {
+            points.push((sources.iter().map(|source| source.text.len()).sum::<usize>(), point));
         }
     }
     ensure!(
