@@ -15,10 +15,12 @@ macro_rules! blocks {
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;
             primitive lane_gearbox::LaneGearbox;
+            primitive dot_product::DotProduct;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block qk_array::QkArray;
         }
     };
 }

@@ -3,6 +3,7 @@
 
 use super::command::{KeyMode, LayerCommand, Mode, Refusal, ValueMode};
 use super::planes::{Memory, Operand};
+use super::qk_array::{msb_mask, scores};
 use super::quant::{Factor, rescale};
 use super::softmax::{Scale, Softmax};
 use super::topk_engine::{topk, value_count};
@@ -106,11 +107,6 @@ impl Layer<'_> {
         }
     }
 
-    /// Bits of an on-chip operand that come from its `m` MSB planes: absent LSBs read as zero.
-    fn msb_mask(&self, msb: u32) -> i16 {
-        -1 << (self.config.width - msb)
-    }
-
     fn row(&self, memory: &dyn Memory, head: u32, query: u32, kv: &KvHead) -> Row {
         let (command, dim) = (self.command, self.command.head_dim as usize);
         // Ids ascend in the list, so causal rows see a prefix of it.
@@ -134,8 +130,9 @@ impl Layer<'_> {
         let mut q = vec![0i16; dim];
         memory.vector(command, Operand::Q, head, query, &mut q);
         let keys = &kv.keys[..n * dim];
-        let whole = || self.scores(&q, keys, -1);
-        let coarse = || self.scores(&q, keys, self.msb_mask(command.keys.msb));
+        let width = self.config.width;
+        let whole = || scores(&q, keys, -1, width);
+        let coarse = || scores(&q, keys, msb_mask(width, command.keys.msb), width);
         let (redone, scores) = match command.keys.mode {
             KeyMode::Never => (false, coarse()),
             KeyMode::Always => (false, whole()),
@@ -162,7 +159,7 @@ impl Layer<'_> {
         let mask = if value_lsbs {
             -1
         } else {
-            self.msb_mask(command.values.msb)
+            msb_mask(width, command.values.msb)
         };
         let output = self.output(&probs, &kept, &kv.values, mask);
         let kept = kept.into_iter().map(|position| self.tokens[position]).collect();
@@ -176,25 +173,6 @@ impl Layer<'_> {
             output,
             probs,
         }
-    }
-
-    /// `sum_d q[d] * (key[j][d] & mask)` for every key, exact.
-    fn scores(&self, q: &[i16], keys: &[i16], mask: i16) -> Vec<i64> {
-        // A sum of D products of two W-bit numbers stays below 2^(2W - 2 + log2 D): in 32 bits for the usual widths,
-        // which the compiler vectorises well.
-        let narrow = 2 * self.config.width - 2 + self.command.head_dim.ilog2() < 31;
-        let products = |key: &[i16]| -> i64 {
-            let pairs = q
-                .iter()
-                .zip(key)
-                .map(|(&q, &k)| (i32::from(q), i32::from(k & mask)));
-            if narrow {
-                i64::from(pairs.map(|(q, k)| q * k).sum::<i32>())
-            } else {
-                pairs.map(|(q, k)| i64::from(q * k)).sum()
-            }
-        };
-        keys.chunks_exact(q.len()).map(products).collect()
     }
 
     /// The weighted sum of the kept values, rounded once and saturated once.

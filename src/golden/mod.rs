@@ -13,6 +13,7 @@ pub mod float;
 pub mod head_importance;
 pub mod model;
 pub mod planes;
+pub mod qk_array;
 pub mod quant;
 pub mod random;
 pub mod roof;
