@@ -21,6 +21,14 @@ macro_rules! blocks {
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
             block qk_array::QkArray;
+            primitive delay_line::DelayLine;
+            primitive multiplier::Multiplier;
+            primitive softmax_max::SoftmaxMax;
+            primitive softmax_fraction::SoftmaxFraction;
+            primitive softmax_exp::SoftmaxExp;
+            primitive softmax_sum::SoftmaxSum;
+            primitive softmax_reciprocal::SoftmaxReciprocal;
+            block softmax::Softmax;
         }
     };
 }

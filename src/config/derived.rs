@@ -17,6 +17,11 @@ impl Config {
         2 * self.width + self.head_dim.ilog2()
     }
 
+    /// Bits of the sum of a row's exponentials: `E = prob-width + 16` fraction bits, exact for `max-tokens` ones.
+    pub fn sum_width(&self) -> u32 {
+        self.prob_width + 16 + 1 + self.max_tokens.next_power_of_two().ilog2()
+    }
+
     /// Bits of a number of tokens, `0 ..= max-tokens`.
     pub fn length_width(&self) -> u32 {
         u32::BITS - self.max_tokens.leading_zeros()
@@ -46,7 +51,7 @@ mod tests {
     fn sizes_of_the_default() {
         let config = Config::default();
         assert_eq!(config.vector_lanes(), 16);
-        assert_eq!(config.score_width(), 30);
+        assert_eq!((config.score_width(), config.sum_width()), (30, 39));
         assert_eq!((config.length_width(), config.token_width()), (11, 10));
         assert_eq!((config.head_width(), config.output_lanes()), (5, 16));
     }

@@ -7,6 +7,7 @@
 
 mod derived;
 mod error;
+pub mod exponential;
 mod file;
 mod layers;
 mod rules;

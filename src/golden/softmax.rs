@@ -9,7 +9,7 @@
 //!
 //! Everything is an unsigned integer; a "value with `n` fraction bits" is the integer times `2^-n`.
 
-use crate::config::ExpMethod;
+use crate::config::{ExpMethod, exponential};
 use thiserror::Error;
 
 /// Longest row for which the accuracy of [`Softmax`] is proved.
@@ -77,20 +77,6 @@ impl Scale {
     }
 }
 
-/// Coefficients `c1..c5` of `2^-f ≈ 1 - f(c1 - f(c2 - f(c3 - f(c4 - f c5))))` with `P + 4` fraction bits, for
-/// `P = 8..=16`. `tests/softmax_coefficients.rs` fits them.
-const POLY5: [[u32; 5]; 9] = [
-    [2838, 985, 228, 37, 4],
-    [5675, 1969, 457, 75, 8],
-    [11356, 3935, 906, 151, 16],
-    [22713, 7871, 1814, 304, 32],
-    [45425, 15743, 3626, 605, 64],
-    [90852, 31485, 7260, 1219, 129],
-    [181702, 62969, 14517, 2435, 256],
-    [363408, 125938, 29033, 4870, 511],
-    [726816, 251874, 58062, 9740, 1023],
-];
-
 /// How the reduced exponential `2^-f`, `0 <= f < 1`, is evaluated, with its constants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exp2 {
@@ -113,40 +99,15 @@ fn fits(value: u64, width: u32) -> u64 {
     value
 }
 
-/// Samples `round(2^(g - i / 2^t))` for `i = 0..=2^t`, from square roots of one half with 62 fraction bits.
-fn samples(t: u32, g: u32) -> Vec<u32> {
-    const ONE: u128 = 1 << 62;
-    let mut roots = Vec::new();
-    let mut root = ONE / 2;
-    for _ in 0..t {
-        root = (root * ONE).isqrt();
-        roots.push(root);
-    }
-    // roots[k] = 2^(-1 / 2^(k + 1)) is the weight of bit t - 1 - k of the index.
-    let sample = |i: u32| {
-        let factors = roots
-            .iter()
-            .enumerate()
-            .filter(|&(k, _)| i >> (t - 1 - k as u32) & 1 == 1);
-        let value = factors.fold(ONE, |product, (_, root)| product * root / ONE);
-        ((value >> (61 - g)).div_ceil(2)) as u32
-    };
-    (0..1 << t).map(sample).chain([1 << (g - 1)]).collect()
-}
-
 impl Softmax {
     /// A softmax with probabilities of `prob_width` bits; constants follow from the two arguments.
     ///
     /// # Panics
     /// When `prob_width` is not in `8..=16`, which no valid [`Config`](crate::config::Config) holds.
     pub fn new(prob_width: u32, method: ExpMethod) -> Self {
-        assert!(
-            (8..=16).contains(&prob_width),
-            "prob-width {prob_width} is out of range; legal are 8 to 16"
-        );
         let exp2 = match method {
-            ExpMethod::Poly5 => Exp2::Poly5(POLY5[prob_width as usize - 8]),
-            ExpMethod::Table => Exp2::Table(samples(prob_width.div_ceil(2) - 1, prob_width + 4)),
+            ExpMethod::Poly5 => Exp2::Poly5(exponential::poly5(prob_width)),
+            ExpMethod::Table => Exp2::Table(exponential::table(prob_width)),
         };
         Self { prob_width, exp2 }
     }
