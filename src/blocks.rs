@@ -16,6 +16,8 @@ macro_rules! blocks {
             primitive lane_packer::LanePacker;
             primitive lane_gearbox::LaneGearbox;
             primitive dot_product::DotProduct;
+            primitive rmw_ram::RmwRam;
+            primitive importance_store::ImportanceStore;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
@@ -29,6 +31,9 @@ macro_rules! blocks {
             primitive softmax_sum::SoftmaxSum;
             primitive softmax_reciprocal::SoftmaxReciprocal;
             block softmax::Softmax;
+            block requant_decision::RequantDecision;
+            block token_importance::TokenImportance;
+            block head_importance::HeadImportance;
         }
     };
 }

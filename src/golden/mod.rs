@@ -16,6 +16,7 @@ pub mod planes;
 pub mod qk_array;
 pub mod quant;
 pub mod random;
+pub mod requant_decision;
 pub mod roof;
 pub mod rows;
 pub mod sectors;
