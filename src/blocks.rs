@@ -20,6 +20,7 @@ macro_rules! blocks {
             primitive importance_store::ImportanceStore;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
+            primitive av_rescale::AvRescale;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
             block qk_array::QkArray;
@@ -34,6 +35,7 @@ macro_rules! blocks {
             block requant_decision::RequantDecision;
             block token_importance::TokenImportance;
             block head_importance::HeadImportance;
+            block av_array::AvArray;
         }
     };
 }

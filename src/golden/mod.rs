@@ -6,6 +6,7 @@
 //! other implementations. `docs/golden-model.md` has the choices where the specification is silent.
 
 pub mod attention;
+pub mod av_array;
 pub mod cascade;
 pub mod case;
 pub mod command;
