@@ -5,6 +5,7 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+pub mod datapath;
 pub mod measure;
 mod primitives;
 pub mod rows;
@@ -49,6 +50,15 @@ pub trait Bench: Sync {
         rows: usize,
         random: &mut Random,
     ) -> anyhow::Result<Case>;
+
+    /// The Verilog under test, with a fault if one is given: the block with all it instantiates, unless the bench puts
+    /// something around it.
+    ///
+    /// # Errors
+    /// As the function [`design`].
+    fn design(&self, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
+        design(self.block(), point, mutant)
+    }
 
     /// Faults that the bench must notice.
     fn mutants(&self) -> Vec<Mutant> {
@@ -167,17 +177,19 @@ macro_rules! declare_benches {
 
 blocks!(declare_benches);
 
-/// The bench of a block.
+/// Benches of several blocks together, in a module of the bench's own.
+pub static CHAINS: &[&dyn Bench] = &[&datapath::Datapath];
+
+/// The bench of a block or of a chain of blocks.
 ///
 /// # Errors
 /// When there is none, with the names there are.
 pub fn bench(block: &str) -> anyhow::Result<&'static dyn Bench> {
-    BENCHES
-        .iter()
-        .copied()
+    let all = || BENCHES.iter().chain(CHAINS).copied();
+    all()
         .find(|b| b.block() == block)
         .ok_or_else(|| {
-            let names: Vec<_> = BENCHES.iter().map(|b| b.block()).collect();
+            let names: Vec<_> = all().map(|b| b.block()).collect();
             anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
         })
 }
@@ -415,7 +427,7 @@ impl Rig {
         point: &Point,
         mutant: Option<&Mutant>,
     ) -> anyhow::Result<Self> {
-        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+        Self::of(builder, bench, point, bench.design(point, mutant)?)
     }
 
     /// Builds a block so that it can write waveforms.
@@ -429,7 +441,7 @@ impl Rig {
             point,
             Design {
                 trace: true,
-                ..design(bench.block(), point, None)?
+                ..bench.design(point, None)?
             },
         )
     }
