@@ -14,6 +14,7 @@ macro_rules! blocks {
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
             primitive lane_packer::LanePacker;
+            primitive lane_gearbox::LaneGearbox;
             primitive dot_product::DotProduct;
             primitive rmw_ram::RmwRam;
             primitive importance_store::ImportanceStore;

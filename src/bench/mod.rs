@@ -5,6 +5,7 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+pub mod datapath;
 pub mod measure;
 mod primitives;
 pub mod rows;
@@ -14,7 +15,7 @@ mod testbench;
 pub use testbench::testbenches;
 
 use crate::config::{Config, Params};
-use crate::rtl::{self, Direction, Interface, Module};
+use crate::rtl::{self, Direction, Interface};
 use crate::sim::{Beats, Builder, Case, Design, End, Library, Outcome, Pacing, Simulation};
 use anyhow::{Context as _, anyhow, ensure};
 use rand::SeedableRng;
@@ -49,6 +50,15 @@ pub trait Bench: Sync {
         rows: usize,
         random: &mut Random,
     ) -> anyhow::Result<Case>;
+
+    /// The Verilog under test, with a fault if one is given: the block with all it instantiates, unless the bench puts
+    /// something around it.
+    ///
+    /// # Errors
+    /// As the function [`design`].
+    fn design(&self, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
+        design(self.block(), point, mutant)
+    }
 
     /// Faults that the bench must notice.
     fn mutants(&self) -> Vec<Mutant> {
@@ -146,7 +156,12 @@ impl fmt::Display for Mutant {
 macro_rules! declare_benches {
     (@collect [$($found:tt)*]) => {
         /// Every bench, primitives first.
-        pub static BENCHES: &[&dyn Bench] = &[&primitives::StreamReg, &primitives::StreamFifo, $($found)*];
+        pub static BENCHES: &[&dyn Bench] = &[
+            &primitives::StreamReg,
+            &primitives::StreamFifo,
+            &primitives::LaneGearbox,
+            $($found)*
+        ];
     };
     (@collect [$($found:tt)*] block $name:ident :: $module:ident; $($rest:tt)*) => {
         declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }
@@ -162,17 +177,19 @@ macro_rules! declare_benches {
 
 blocks!(declare_benches);
 
-/// The bench of a block.
+/// Benches of several blocks together, in a module of the bench's own.
+pub static CHAINS: &[&dyn Bench] = &[&datapath::Datapath];
+
+/// The bench of a block or of a chain of blocks.
 ///
 /// # Errors
 /// When there is none, with the names there are.
 pub fn bench(block: &str) -> anyhow::Result<&'static dyn Bench> {
-    BENCHES
-        .iter()
-        .copied()
+    let all = || BENCHES.iter().chain(CHAINS).copied();
+    all()
         .find(|b| b.block() == block)
         .ok_or_else(|| {
-            let names: Vec<_> = BENCHES.iter().map(|b| b.block()).collect();
+            let names: Vec<_> = all().map(|b| b.block()).collect();
             anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
         })
 }
@@ -203,21 +220,21 @@ pub fn points(bench: &dyn Bench, name: Option<&str>) -> anyhow::Result<Vec<Point
 /// When the block is not registered, its Verilog cannot be emitted, or the fault's text does not occur exactly once.
 pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
     let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-    let mut sources = sources(module, &point.config)?;
+    let mut sources = rtl::sources_of(module, &point.config)?;
     if let Some(mutant) = mutant {
-        let target = sources.iter_mut().find(|(name, _)| *name == mutant.module);
-        let (_, text) = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
-        let times = text.matches(mutant.find).count();
+        let target = sources.iter_mut().find(|source| source.module == mutant.module);
+        let target = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
+        let times = target.text.matches(mutant.find).count();
         ensure!(
             times == 1,
             "{mutant}: the text occurs {times} times at point `{}`, not once",
             point.name
         );
-        *text = text.replacen(mutant.find, mutant.replace, 1);
+        target.text = target.text.replacen(mutant.find, mutant.replace, 1);
     }
     let sources = sources
         .into_iter()
-        .map(|(name, text)| (format!("{name}.v"), text))
+        .map(|source| (format!("{}.v", source.module), source.text))
         .collect();
     Ok(Design {
         top: block.to_owned(),
@@ -231,32 +248,6 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
-}
-
-/// The Verilog of a module and of all it instantiates, by module name.
-fn sources(module: &'static dyn Module, config: &Config) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let needed = closure(module, config)?;
-    let all = rtl::sources(config)?.into_iter();
-    Ok(all
-        .filter(|s| needed.contains(&s.module))
-        .map(|s| (s.module, s.text))
-        .collect())
-}
-
-/// Names of a module and of all it instantiates.
-fn closure(module: &'static dyn Module, config: &Config) -> anyhow::Result<Vec<&'static str>> {
-    let mut names = vec![module.name()];
-    let mut next = 0;
-    while let Some(&name) = names.get(next) {
-        let module = rtl::module(name).ok_or_else(|| anyhow!("no module `{name}`"))?;
-        for child in module.instantiates(config) {
-            if !names.contains(child) {
-                names.push(child);
-            }
-        }
-        next += 1;
-    }
-    Ok(names)
 }
 
 /// What went wrong in a run.
@@ -436,7 +427,7 @@ impl Rig {
         point: &Point,
         mutant: Option<&Mutant>,
     ) -> anyhow::Result<Self> {
-        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+        Self::of(builder, bench, point, bench.design(point, mutant)?)
     }
 
     /// Builds a block so that it can write waveforms.
@@ -450,7 +441,7 @@ impl Rig {
             point,
             Design {
                 trace: true,
-                ..design(bench.block(), point, None)?
+                ..bench.design(point, None)?
             },
         )
     }
@@ -591,10 +582,10 @@ pub fn kill(
     let module = rtl::module(bench.block()).ok_or_else(|| anyhow!("no module `{}`", bench.block()))?;
     let mut points = Vec::new();
     for point in bench.points()? {
-        let sources = sources(module, &point.config)?;
-        let target = sources.iter().find(|(name, _)| *name == mutant.module);
-        if target.is_some_and(|(_, text)| text.contains(mutant.find)) {
-            let length: usize = sources.iter().map(|(_, text)| text.len()).sum();
+        let sources = rtl::sources_of(module, &point.config)?;
+        let target = sources.iter().find(|source| source.module == mutant.module);
+        if target.is_some_and(|source| source.text.contains(mutant.find)) {
+            let length: usize = sources.iter().map(|source| source.text.len()).sum();
             points.push((point.config.multipliers, length, point));
         }
     }

@@ -1,6 +1,6 @@
 //! Testbenches that stand alone: the same cases as vectors, driven and compared by plain SystemVerilog.
 
-use super::{BENCHES, Bench, Point, Random, closure};
+use super::{BENCHES, Bench, Point, Random};
 use crate::config::{Config, Reset};
 use crate::rtl::{self, Direction, render_template};
 use crate::sim::{Beats, Case};
@@ -69,7 +69,7 @@ pub fn testbenches(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>>
         let written = testbench(*bench, config).with_context(|| format!("testbench of `{block}`"))?;
         files.extend(written.into_iter().map(|(path, text)| (path, text.into_bytes())));
         let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-        let sources: Vec<_> = closure(module, config)?
+        let sources: Vec<_> = rtl::closure(module, config)?
             .iter()
             .map(|name| format!("rtl/{name}.v"))
             .collect();

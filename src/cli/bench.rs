@@ -1,7 +1,7 @@
 //! `spatten-gen bench`: what a block's RTL does in steady state.
 
 use crate::bench::measure::{Selection, table};
-use crate::bench::{self, BENCHES};
+use crate::bench::{self, BENCHES, CHAINS};
 use crate::sim::Builder;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,6 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if measured.is_empty() {
         let measurable: Vec<_> = BENCHES
             .iter()
+            .chain(CHAINS)
             .filter(|b| b.has_figures())
             .map(|b| b.block())
             .collect();

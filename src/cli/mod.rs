@@ -6,6 +6,7 @@
 pub mod bench;
 mod completions;
 mod config_args;
+mod depth;
 mod exit;
 mod generate;
 pub mod model;
@@ -80,6 +81,8 @@ enum Command {
     Soak(soak::SoakArgs),
     /// Measure a block's RTL: cycles sustained, latency, stalls, against what is promised
     Bench(bench::Args),
+    /// Count logic levels and cells of each block with Yosys, against what is allowed
+    Depth(depth::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -92,6 +95,7 @@ impl Command {
             Command::Pack(args) => pack::run(args),
             Command::Soak(args) => soak::run(args),
             Command::Bench(args) => bench::run(args),
+            Command::Depth(args) => depth::run(args),
             Command::Completions(args) => completions::run(args),
         }
     }

@@ -1,7 +1,7 @@
 //! `spatten-gen soak`: long random co-simulation of the emitted Verilog against the golden model.
 
 use crate::bench::soak::{Plan, Progress, Report, soak};
-use crate::bench::{self, BENCHES, Bench, Point, Rig};
+use crate::bench::{self, BENCHES, Bench, CHAINS, Point, Rig};
 use crate::sim::Builder;
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Arguments of `soak`.
 #[derive(Args, Clone, Debug)]
 pub struct SoakArgs {
-    /// Block to run; all without it
+    /// Block to run, or the chain `datapath`; all without it
     block: Option<String>,
     /// Rows for each parameter point [default: 10000 where --seconds is not given]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -45,7 +45,7 @@ pub struct SoakArgs {
 pub fn run(args: &SoakArgs) -> anyhow::Result<ExitCode> {
     let benches: Vec<&'static dyn Bench> = match &args.block {
         Some(block) => vec![bench::bench(block)?],
-        None => BENCHES.to_vec(),
+        None => BENCHES.iter().chain(CHAINS).copied().collect(),
     };
     let mut targets: Vec<(&'static dyn Bench, Point)> = Vec::new();
     for bench in benches {

@@ -4,6 +4,7 @@
 //! configuration gives the same bytes. [`install`] brings a directory to that state, or [`compare`] says how far it is
 //! from it.
 
+pub mod depth;
 mod install;
 mod manifest;
 

@@ -1,7 +1,9 @@
 //! Tables and pages for people and machines.
 
+mod depth;
 mod parameters;
 
+pub use depth::{depth_page, depth_table};
 pub use parameters::{parameters_page, presets_table};
 
 /// A number with its digits in groups of three: `12,288`.

@@ -61,6 +61,36 @@ pub fn sources(config: &Config) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// Names of a module and of all it instantiates, the module first.
+///
+/// # Errors
+/// When it instantiates something that is not registered.
+pub fn closure(module: &dyn Module, config: &Config) -> anyhow::Result<Vec<&'static str>> {
+    let mut names = vec![module.name()];
+    let mut next = 0;
+    while let Some(&name) = names.get(next) {
+        let module = super::module(name).with_context(|| format!("no module `{name}`"))?;
+        for child in module.instantiates(config) {
+            if !names.contains(child) {
+                names.push(child);
+            }
+        }
+        next += 1;
+    }
+    Ok(names)
+}
+
+/// The Verilog of a module and of all it instantiates.
+///
+/// # Errors
+/// As [`sources`].
+pub fn sources_of(module: &dyn Module, config: &Config) -> anyhow::Result<Vec<Source>> {
+    let needed = closure(module, config)?;
+    let mut all = sources(config)?;
+    all.retain(|source| needed.contains(&source.module));
+    Ok(all)
+}
+
 /// Every registered module, each after those it instantiates.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ pub mod format;
 pub mod logic;
 
 pub(crate) use emit::render_template;
-pub use emit::{Source, in_order, sources};
+pub use emit::{Source, closure, in_order, sources, sources_of};
 
 use crate::config::Config;
 use serde::Serialize;

@@ -1,0 +1,131 @@
+//! `spatten-gen depth`: logic depth and cells of each block, from Yosys.
+
+use super::exit::Exit;
+use crate::config::{PRESETS, Preset};
+use crate::flow::depth::{Depth, Yosys, reduced, subjects};
+use crate::report::{depth_page, depth_table};
+use anyhow::{Context as _, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Presets looked at when none is named.
+const USUAL: [&str; 2] = ["spatten", "spatten-1-8"];
+
+/// Arguments of `depth`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  spatten-gen depth topk_engine --preset spatten
+  spatten-gen depth --markdown > docs/depth.md
+  spatten-gen depth --check docs/depth.md
+
+Needs Yosys: $YOSYS, or yosys on the PATH or in target/tools.
+Exit codes: 1 when a path is longer than allowed, 3 when a checked page is not current.")]
+pub struct Args {
+    /// Blocks to look at; all without it
+    blocks: Vec<String>,
+    /// Preset to look at, may be repeated [default: spatten and spatten-1-8]
+    #[arg(long = "preset", value_name = "NAME")]
+    presets: Vec<String>,
+    /// Look at arrays of two vectors' multipliers instead of all: much faster, the same depth, fewer cells
+    #[arg(long)]
+    reduced: bool,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the page as Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Compare with this page
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["blocks", "presets", "reduced"])]
+    check: Option<PathBuf>,
+}
+
+/// Runs `depth`: exit code 0 when no path is longer than allowed, else 1; 3 when the page to check is not current.
+///
+/// # Errors
+/// When a block or preset does not exist, there is no Yosys, or it refuses a block.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let named = |name: &String| {
+        let found = PRESETS.iter().find(|preset| preset.name == name);
+        found.with_context(|| {
+            let names = PRESETS.each_ref().map(|preset| preset.name).join(", ");
+            format!("no preset `{name}`; there are: {names}")
+        })
+    };
+    let presets: Vec<&Preset> = if args.presets.is_empty() {
+        PRESETS.iter().filter(|preset| USUAL.contains(&preset.name)).collect()
+    } else {
+        args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
+    };
+    let mut work = Vec::new();
+    for (index, preset) in presets.iter().enumerate() {
+        let config = if args.reduced { reduced(&preset.config())? } else { preset.config() };
+        work.extend(subjects(&config, &args.blocks)?.into_iter().map(|subject| (index, subject)));
+    }
+    let yosys = Yosys::find()?;
+    let bar = ProgressBar::new(work.len() as u64);
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} blocks, {elapsed} {msg}")
+            .context("progress bar")?,
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let depths: Vec<(usize, Depth)> = work
+        .par_iter()
+        .with_max_len(1)
+        .map(|(preset, subject)| {
+            let depth = yosys.depth(subject)?;
+            bar.inc(1);
+            bar.set_message(subject.module.name());
+            Ok((*preset, depth))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    bar.finish_and_clear();
+    let of_preset = |index: usize| depths.iter().filter(move |(i, _)| *i == index).map(|(_, d)| d.clone());
+    let tables: Vec<(&str, Vec<Depth>)> = presets
+        .iter()
+        .enumerate()
+        .map(|(index, preset)| (preset.name, of_preset(index).collect()))
+        .collect();
+    let text = if args.json {
+        let tables: Vec<_> = tables
+            .iter()
+            .map(|(preset, blocks)| json!({ "preset": preset, "blocks": blocks }))
+            .collect();
+        format!("{:#}\n", json!({ "yosys": yosys.version, "reduced": args.reduced, "presets": tables }))
+    } else if args.markdown {
+        depth_page(&yosys.version, &tables)
+    } else {
+        let tables = tables
+            .iter()
+            .map(|(preset, depths)| format!("preset {preset}, Yosys {}\n{}", yosys.version, depth_table(depths)));
+        tables.collect::<Vec<_>>().join("\n")
+    };
+    if let Some(file) = &args.check {
+        let page = std::fs::read_to_string(file).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+        if page != depth_page(&yosys.version, &tables) {
+            eprintln!(
+                "{} is not current; run: spatten-gen depth --markdown > {0}",
+                file.display()
+            );
+            return Ok(Exit::Stale.into());
+        }
+    } else {
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    let mut broken = false;
+    for (preset, depth) in &depths {
+        for route in &depth.too_long {
+            broken = true;
+            eprintln!(
+                "{} at {}: {} levels from {} to {} are too many",
+                depth.block, presets[*preset].name, route.levels, route.from, route.to
+            );
+        }
+    }
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
