@@ -7,7 +7,7 @@ use spatten_gen::bench::av_array;
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
-use spatten_gen::sim::{Builder, Case, Pace, Pacing};
+use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Every bench with each of its points.
 fn points() -> Vec<(&'static dyn Bench, Point)> {
@@ -119,6 +119,43 @@ fn the_qk_array_never_pauses_and_holds_as_many_beats_as_stated() {
         let outcome = rig.run(&rig.case(0, 50).unwrap(), &pacing).unwrap();
         let early = outcome.accepted("key").iter().filter(|cycle| **cycle < 200);
         assert_eq!(early.count(), 16 + 1, "{}", point.name);
+    }
+}
+
+/// A key beat that breaks the rules of a row is reported: one too full, one short before the row's end, a head dimension
+/// above the largest.
+#[test]
+fn the_qk_array_reports_key_beats_that_break_the_rules() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("qk_array").unwrap();
+    let point = &bench::points(bench, Some("w16")).unwrap()[0];
+    let rig = Rig::new(&builder, bench, point, None).unwrap();
+    let end = |dim: i64, counts: &[i64]| {
+        let mut case = Case::new(rig.interface());
+        case.beat("query").ignore("data").set("dim", dim);
+        for (index, &count) in counts.iter().enumerate() {
+            let last = i64::from(index == counts.len() - 1);
+            case.beat("key")
+                .ignore("data")
+                .set("count", count)
+                .set("last", last);
+            case.beat("pop")
+                .ignore("scores")
+                .set("count", count)
+                .set("last", last);
+        }
+        rig.run(&case, &Pacing::full_speed()).unwrap().end
+    };
+    for (dim, counts) in [(1, &[1, 1, 0][..]), (1, &[1, 0]), (0, &[2, 2, 1]), (0, &[0])] {
+        assert_eq!(end(dim, counts), End::Done, "{dim} {counts:?}");
+    }
+    for (dim, counts, what) in [
+        (1, &[1, 2][..], "holds 2 keys, a full one 1"),
+        (0, &[2, 1, 1], "holds 1 keys, a full one 2"),
+        (2, &[0], "head dimension 128 is above 64"),
+    ] {
+        let end = end(dim, counts);
+        assert!(matches!(&end, End::Stopped(why) if why.contains(what)), "{end:?}");
     }
 }
 

@@ -323,7 +323,7 @@ module qk_array #(
 
   localparam [COUNT_W-1:0] ALL_LEAVES = LEAVES[COUNT_W-1:0];
 
-  wire                beat = valid_q[0] && !({{ rst.active }});
+  wire               beat = valid_q[0] && !({{ rst.active }});
   wire [COUNT_W-1:0] most = ALL_LEAVES{% if config.head_dim > 32 %} >> dim_q{% endif %};  // keys of a full beat
 
   always @(posedge clk) begin
@@ -332,7 +332,7 @@ module qk_array #(
       $display("CHECK %m: head dimension %0d is above %0d", LEAF << dim_q, HEAD_DIM);
     end
     {% endif %}
-    if (beat && (count_q > most || (!last_q && count_q != most))) begin
+    if (beat && ({1'b0, count_q} > {1'b0, most} || (!last_q && count_q != most))) begin
       $display("CHECK %m: a key beat holds %0d keys, a full one %0d", count_q, most);
     end
   end
