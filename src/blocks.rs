@@ -13,11 +13,14 @@ macro_rules! blocks {
             primitive spatten_ram_macro::SpattenRamMacro;
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
+            primitive ram_reader::RamReader;
             primitive lane_packer::LanePacker;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block key_buffer::KeyBuffer;
+            block value_buffer::ValueBuffer;
         }
     };
 }

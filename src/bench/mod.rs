@@ -5,6 +5,7 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+mod lists;
 pub mod measure;
 mod primitives;
 pub mod rows;

@@ -11,6 +11,7 @@ pub mod case;
 pub mod command;
 pub mod float;
 pub mod head_importance;
+pub mod key_buffer;
 pub mod model;
 pub mod planes;
 pub mod quant;
@@ -23,6 +24,7 @@ pub mod softmax;
 pub mod state;
 pub mod token_importance;
 pub mod topk_engine;
+pub mod value_buffer;
 pub mod zero_eliminator;
 
 pub use attention::Row;
