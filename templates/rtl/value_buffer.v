@@ -535,8 +535,11 @@ module value_buffer #(
 
   // ---- out: rows from the banks, and rows that pass ------------------------------------------------------------------
 
-  // A row passes when all before it has left. Each side goes at its own pace; at the row's end both wait for each other.
-  wire passing = s1_valid_q && s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q && reader_idle;
+  // A row passes when all before it has left. Each side goes at its own pace, the values also while the next beat of
+  // picks is awaited; at the row's end both wait for each other.
+  reg  pass_open_q;  // a row is passing, and picks of it have passed
+  wire pass_picks = s1_valid_q && s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q && reader_idle;
+  wire passing = pass_picks || pass_open_q;
 
   reg  prob_sent_q;  // prob of the beat at hand is taken
   reg  value_sent_q;  // value of the beat at hand is, or the passing row's whole list
@@ -544,7 +547,7 @@ module value_buffer #(
   wire prob_done = prob_sent_q || prob_ready;
   wire list_end = load_valid && load_ready && load_through && load_last;
   wire value_done = value_sent_q || (passing ? list_end : value_ready || !reader_some);
-  wire pass_taken = passing && prob_done && (value_done || !s1_last_q);
+  wire pass_taken = pass_picks && prob_done && (value_done || !s1_last_q);
   wire row_done = reader_valid ? reader_taken : pass_taken && s1_last_q;
 
   assign reader_taken = reader_valid && prob_done && value_done;
@@ -552,10 +555,12 @@ module value_buffer #(
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
+      pass_open_q  <= 1'b0;
       prob_sent_q  <= 1'b0;
       value_sent_q <= 1'b0;
     end else begin
-      prob_sent_q  <= (reader_valid || passing) && prob_done && !reader_taken && !pass_taken;
+      if (pass_taken) pass_open_q <= !s1_last_q;
+      prob_sent_q  <= (reader_valid || pass_picks) && prob_done && !reader_taken && !pass_taken;
       value_sent_q <= (reader_valid || passing) && value_done && !row_done;
     end
   end
@@ -563,7 +568,7 @@ module value_buffer #(
   assign load_ready = load_through ? passing && !value_sent_q && (value_ready || !some) : !whole_q[fill_bank_q];
   assign store      = load_valid && load_ready && !load_through;
 
-  assign prob_valid = (reader_valid || passing) && !prob_sent_q;
+  assign prob_valid = (reader_valid || pass_picks) && !prob_sent_q;
   assign prob_probs = reader_valid ? slot_probs : s1_probs_q;
   assign prob_count = reader_valid ? (reader_some ? MOST_LANES >> reader_dim : NONE) : s1_count_q;
   assign prob_last  = reader_valid ? reader_last : s1_last_q;
