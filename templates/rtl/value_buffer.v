@@ -73,7 +73,7 @@ module value_buffer #(
   localparam WORDS   = {{ 2 * half_words }};  // of a RAM, both banks
 
   localparam WINDOW  = {{ window }};  // beats of picks that are chosen from
-  localparam PLACES  = WINDOW + 1;  // beats of picks held: the oldest may be used up
+  localparam PLACES  = WINDOW + 2;  // beats of picks held: the oldest two may be used up
   localparam ENTRIES = WINDOW * LANES;
 
   localparam [COUNT_W-1:0] NONE = {{ count_w }}'d0;
@@ -209,41 +209,49 @@ module value_buffer #(
   reg  [ PLACES*LANES*ROW_W-1:0] rows_q;
   reg  [PLACES*LANES*PROB_W-1:0] probs_q;
 
-  // Places from the oldest on that are used up are dropped, two in a cycle at most. What the window is does not depend
-  // on when, since it begins behind them; a beat is chosen while there is one or none.
-  wire [PLACES-1:0] spent;
+  // Places from the oldest on that are used up are dropped, two in a cycle at most. The window begins behind them, so
+  // that what is chosen does not depend on when they are dropped. Vectors called kept are those after the drop; their low
+  // places are the window.
+  wire [2:0] spent;
 
   generate
-    for (place = 0; place < PLACES; place = place + 1) begin : g_spent
+    for (place = 0; place < 3; place = place + 1) begin : g_spent
       assign spent[place] = valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}};
     end
   endgenerate
 
-  wire              skip = spent[0];  // the window begins with place 1
-  wire              drop_2 = spent[0] && spent[1];
+  wire drop_1 = spent[0];
+  wire drop_2 = spent[0] && spent[1];
 
-  wire [WINDOW-1:0] window_valid = skip ? valid_q[PLACES-1:1] : valid_q[WINDOW-1:0];
-  wire [WINDOW-1:0] window_last = skip ? last_q[PLACES-1:1] : last_q[WINDOW-1:0];
-  wire [WINDOW-1:0] window_release = skip ? release_q[PLACES-1:1] : release_q[WINDOW-1:0];
-  reg  [WINDOW-1:0] window_row;  // beats of the same row as the first
+  wire [             PLACES-1:0] kept_valid = drop_2 ? valid_q >> 2 : drop_1 ? valid_q >> 1 : valid_q;
+  wire [             PLACES-1:0] kept_last = drop_2 ? last_q >> 2 : drop_1 ? last_q >> 1 : last_q;
+  wire [             PLACES-1:0] kept_release = drop_2 ? release_q >> 2 : drop_1 ? release_q >> 1 : release_q;
+  wire [           PLACES*2-1:0] kept_dims = drop_2 ? dims_q >> 4 : drop_1 ? dims_q >> 2 : dims_q;
+  wire [       PLACES*CTX_W-1:0] kept_ctxs = drop_2 ? ctxs_q >> (2 * CTX_W) : drop_1 ? ctxs_q >> CTX_W : ctxs_q;
+  wire [       PLACES*LANES-1:0] kept_left = drop_2 ? left_q >> (2 * LANES) : drop_1 ? left_q >> LANES : left_q;
+  wire [       PLACES*LANES-1:0] kept_odds = drop_2 ? odds_q >> (2 * LANES) : drop_1 ? odds_q >> LANES : odds_q;
+  wire [PLACES*LANES*LANE_W-1:0] kept_slots =
+      drop_2 ? slots_q >> (2 * LANES * LANE_W) : drop_1 ? slots_q >> (LANES * LANE_W) : slots_q;
+  wire [ PLACES*LANES*ROW_W-1:0] kept_rows =
+      drop_2 ? rows_q >> (2 * LANES * ROW_W) : drop_1 ? rows_q >> (LANES * ROW_W) : rows_q;
+  wire [PLACES*LANES*PROB_W-1:0] kept_probs =
+      drop_2 ? probs_q >> (2 * LANES * PROB_W) : drop_1 ? probs_q >> (LANES * PROB_W) : probs_q;
 
-  integer w;
+  reg     [ WINDOW-1:0] window_row;  // beats of the same row as the first
+  reg     [ENTRIES-1:0] entry_row;  // their picks
+  integer               w;
 
   always @(*) begin
-    window_row[0] = window_valid[0];
-    for (w = 1; w < WINDOW; w = w + 1) window_row[w] = window_valid[w] && window_row[w-1] && !window_last[w-1];
+    window_row[0] = kept_valid[0];
+    for (w = 1; w < WINDOW; w = w + 1) window_row[w] = kept_valid[w] && window_row[w-1] && !kept_last[w-1];
+    for (w = 0; w < WINDOW; w = w + 1) entry_row[w*LANES+:LANES] = {LANES{window_row[w]}};
   end
 
-  wire              ends = |(window_row & window_last);  // all that is left of the row is seen
+  wire [WINDOW-1:0] row_end = window_row & kept_last[WINDOW-1:0];
+  wire              ends = row_end != {WINDOW{1'b0}};  // all that is left of the row is seen
+  wire              complete = (ends || &kept_valid[WINDOW-1:0]) && !(drop_2 && spent[2]);
   wire              s3_ready;
-  wire              step = (ends || &window_valid) && !drop_2 && whole_q[step_bank_q] && s3_ready;
-
-  wire [       1:0] step_dim = skip ? dims_q[2+:2] : dims_q[0+:2];
-  wire [ CTX_W-1:0] step_ctx = skip ? ctxs_q[CTX_W+:CTX_W] : ctxs_q[0+:CTX_W];
-
-  wire [ENTRIES-1:0] window_odds = skip ? odds_q[LANES+:ENTRIES] : odds_q[0+:ENTRIES];
-  wire [ENTRIES*ROW_W-1:0] window_rows = skip ? rows_q[LANES*ROW_W+:ENTRIES*ROW_W] : rows_q[0+:ENTRIES*ROW_W];
-  wire [ENTRIES*PROB_W-1:0] window_probs = skip ? probs_q[LANES*PROB_W+:ENTRIES*PROB_W] : probs_q[0+:ENTRIES*PROB_W];
+  wire              step = complete && whole_q[step_bank_q] && s3_ready;
 
   // The lowest bit that is set, alone.
   function [ENTRIES-1:0] first(input [ENTRIES-1:0] bits);
@@ -265,7 +273,7 @@ module value_buffer #(
   wire [       LANES*ROW_W-1:0] odd_rows;
   wire [      LANES*PROB_W-1:0] even_probs;
   wire [      LANES*PROB_W-1:0] odd_probs;
-  wire [LANES*PLACES*LANES-1:0] lane_takes;  // by lane and pick
+  wire [     LANES*ENTRIES-1:0] lane_takes;  // by lane and pick
 
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_choose
@@ -274,7 +282,7 @@ module value_buffer #(
 
       wire [PLACES*LANES-1:0] mine;
 
-      for (place = 0; place < PLACES; place = place + 1) begin : g_place
+      for (place = 0; place < PLACES; place = place + 1) begin : g_slot
         wire [LANE_W-1:0] slot = SELF & ({LANE_W{1'b1}} << dims_q[place*2+:2]);
 
         for (entry = place * LANES; entry < (place + 1) * LANES; entry = entry + 1) begin : g_pick
@@ -282,15 +290,12 @@ module value_buffer #(
         end
       end
 
-      wire [ENTRIES-1:0] seen;
+      wire [PLACES*LANES-1:0] kept_mine = drop_2 ? mine >> (2 * LANES) : drop_1 ? mine >> LANES : mine;
+      wire [PLACES*LANES-1:0] unused_mine = kept_mine;  // of which those beyond the window wait
 
-      for (place = 0; place < WINDOW; place = place + 1) begin : g_seen
-        assign seen[place*LANES+:LANES] = (skip ? mine[(place+1)*LANES+:LANES] : mine[place*LANES+:LANES])
-            & {LANES{window_row[place]}};
-      end
-
-      wire [ENTRIES-1:0] evens = seen & ~window_odds;
-      wire [ENTRIES-1:0] odds = seen & window_odds;
+      wire [ENTRIES-1:0] seen = kept_mine[ENTRIES-1:0] & entry_row;
+      wire [ENTRIES-1:0] evens = seen & ~kept_odds[ENTRIES-1:0];
+      wire [ENTRIES-1:0] odds = seen & kept_odds[ENTRIES-1:0];
       wire [ENTRIES-1:0] first_seen = first(seen);
       wire [ENTRIES-1:0] first_even = first(evens);
       wire [ENTRIES-1:0] first_odd = first(odds);
@@ -298,12 +303,11 @@ module value_buffer #(
 
       assign even_any[lane]   = |evens;
       assign odd_any[lane]    = |odds;
-      assign even_first[lane] = |(first_seen & ~window_odds);
+      assign even_first[lane] = |(first_seen & ~kept_odds[ENTRIES-1:0]);
       assign both[lane]       = even_any[lane] && odd_any[lane] && !even_any[OTHER] && !odd_any[OTHER];
       assign more[lane]       = both[lane] ? |(seen & ~(first_even | first_odd)) : |(seen & ~first_seen);
 
-      assign lane_takes[lane*PLACES*LANES+:PLACES*LANES] =
-          skip ? {takes, {LANES{1'b0}}} : {{LANES{1'b0}}, takes};
+      assign lane_takes[lane*ENTRIES+:ENTRIES] = takes;
 
       reg     [ ROW_W-1:0] even_row;
       reg     [ ROW_W-1:0] odd_row;
@@ -317,10 +321,10 @@ module value_buffer #(
         even_prob = {PROB_W{1'b0}};
         odd_prob  = {PROB_W{1'b0}};
         for (e = 0; e < ENTRIES; e = e + 1) begin
-          even_row  = even_row | (window_rows[e*ROW_W+:ROW_W] & {ROW_W{first_even[e]}});
-          odd_row   = odd_row | (window_rows[e*ROW_W+:ROW_W] & {ROW_W{first_odd[e]}});
-          even_prob = even_prob | (window_probs[e*PROB_W+:PROB_W] & {PROB_W{first_even[e]}});
-          odd_prob  = odd_prob | (window_probs[e*PROB_W+:PROB_W] & {PROB_W{first_odd[e]}});
+          even_row  = even_row | (kept_rows[e*ROW_W+:ROW_W] & {ROW_W{first_even[e]}});
+          odd_row   = odd_row | (kept_rows[e*ROW_W+:ROW_W] & {ROW_W{first_odd[e]}});
+          even_prob = even_prob | (kept_probs[e*PROB_W+:PROB_W] & {PROB_W{first_even[e]}});
+          odd_prob  = odd_prob | (kept_probs[e*PROB_W+:PROB_W] & {PROB_W{first_odd[e]}});
         end
       end
 
@@ -331,59 +335,45 @@ module value_buffer #(
     end
   endgenerate
 
-  reg     [PLACES*LANES-1:0] taken;
-  integer                    t;
+  reg     [ENTRIES-1:0] taken;
+  integer               t;
 
   always @(*) begin
-    taken = {PLACES * LANES{1'b0}};
-    for (t = 0; t < LANES; t = t + 1) taken = taken | lane_takes[t*PLACES*LANES+:PLACES*LANES];
+    taken = {ENTRIES{1'b0}};
+    for (t = 0; t < LANES; t = t + 1) taken = taken | lane_takes[t*ENTRIES+:ENTRIES];
   end
 
   wire step_last = ends && more == {LANES{1'b0}};
-  assign step_release = step && step_last && |(window_row & window_last & window_release);
+  assign step_release = step && step_last && |(row_end & kept_release[WINDOW-1:0]);
 
-  // The places after this cycle's beat, and after the drop.
-  wire [PLACES*LANES-1:0] left_after = step ? left_q & ~taken : left_q;
-  wire [PLACES-1:0] told = {1'b0, window_row & window_last} << skip;
-  wire [PLACES-1:0] last_after = (step && step_last) ? last_q & ~told : last_q;
-  wire [PLACES-1:0] valid_kept = drop_2 ? valid_q >> 2 : skip ? valid_q >> 1 : valid_q;
-  wire [PLACES-1:0] entering = ((valid_kept << 1) | {{(PLACES - 1){1'b0}}, 1'b1}) & ~valid_kept;
-  wire s1_enters = s1_valid_q && !s1_through_q && entering != {PLACES{1'b0}};
+  // The places after this cycle's beat, and the first free one.
+  wire [PLACES*LANES-1:0] next_left = kept_left & ~{ {{ 2 * lanes }}'d0, taken & {ENTRIES{step}}};
+  wire [      PLACES-1:0] next_last = kept_last & ~{2'b00, row_end & {WINDOW{step && step_last}}};
+  wire [      PLACES-1:0] entering = ((kept_valid << 1) | {{(PLACES - 1){1'b0}}, 1'b1}) & ~kept_valid;
+  wire                    s1_enters = s1_valid_q && !s1_through_q && entering != {PLACES{1'b0}};
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) valid_q <= {PLACES{1'b0}};
-    else valid_q <= valid_kept | (entering & {PLACES{s1_enters}});
+    else valid_q <= kept_valid | (entering & {PLACES{s1_enters}});
   end
 
   generate
     for (place = 0; place < PLACES; place = place + 1) begin : g_place
-      localparam ONE = (place + 1 < PLACES) ? place + 1 : place;  // where a drop of one comes from
-      localparam TWO = (place + 2 < PLACES) ? place + 2 : place;  // and of two
+      wire enter = entering[place];
 
       always @(posedge clk) begin
-        last_q[place] <= entering[place] ? s1_last_q :
-            drop_2 ? last_after[TWO] : skip ? last_after[ONE] : last_after[place];
-        left_q[place*LANES+:LANES] <= entering[place] ? s1_used_q :
-            drop_2 ? left_after[TWO*LANES+:LANES] :
-            skip ? left_after[ONE*LANES+:LANES] : left_after[place*LANES+:LANES];
-        release_q[place] <= entering[place] ? s1_release_q :
-            drop_2 ? release_q[TWO] : skip ? release_q[ONE] : release_q[place];
-        dims_q[place*2+:2] <= entering[place] ? s1_dim_q :
-            drop_2 ? dims_q[TWO*2+:2] : skip ? dims_q[ONE*2+:2] : dims_q[place*2+:2];
-        ctxs_q[place*CTX_W+:CTX_W] <= entering[place] ? s1_ctx_q :
-            drop_2 ? ctxs_q[TWO*CTX_W+:CTX_W] :
-            skip ? ctxs_q[ONE*CTX_W+:CTX_W] : ctxs_q[place*CTX_W+:CTX_W];
-        slots_q[place*LANES*LANE_W+:LANES*LANE_W] <= entering[place] ? s1_slots_q :
-            drop_2 ? slots_q[TWO*LANES*LANE_W+:LANES*LANE_W] :
-            skip ? slots_q[ONE*LANES*LANE_W+:LANES*LANE_W] : slots_q[place*LANES*LANE_W+:LANES*LANE_W];
-        odds_q[place*LANES+:LANES] <= entering[place] ? s1_odds_q :
-            drop_2 ? odds_q[TWO*LANES+:LANES] : skip ? odds_q[ONE*LANES+:LANES] : odds_q[place*LANES+:LANES];
-        rows_q[place*LANES*ROW_W+:LANES*ROW_W] <= entering[place] ? s1_rows_q :
-            drop_2 ? rows_q[TWO*LANES*ROW_W+:LANES*ROW_W] :
-            skip ? rows_q[ONE*LANES*ROW_W+:LANES*ROW_W] : rows_q[place*LANES*ROW_W+:LANES*ROW_W];
-        probs_q[place*LANES*PROB_W+:LANES*PROB_W] <= entering[place] ? s1_probs_q :
-            drop_2 ? probs_q[TWO*LANES*PROB_W+:LANES*PROB_W] :
-            skip ? probs_q[ONE*LANES*PROB_W+:LANES*PROB_W] : probs_q[place*LANES*PROB_W+:LANES*PROB_W];
+        last_q[place]              <= enter ? s1_last_q : next_last[place];
+        left_q[place*LANES+:LANES] <= enter ? s1_used_q : next_left[place*LANES+:LANES];
+        release_q[place]           <= enter ? s1_release_q : kept_release[place];
+        dims_q[place*2+:2]         <= enter ? s1_dim_q : kept_dims[place*2+:2];
+        ctxs_q[place*CTX_W+:CTX_W] <= enter ? s1_ctx_q : kept_ctxs[place*CTX_W+:CTX_W];
+        odds_q[place*LANES+:LANES] <= enter ? s1_odds_q : kept_odds[place*LANES+:LANES];
+        slots_q[place*LANES*LANE_W+:LANES*LANE_W] <=
+            enter ? s1_slots_q : kept_slots[place*LANES*LANE_W+:LANES*LANE_W];
+        rows_q[place*LANES*ROW_W+:LANES*ROW_W] <=
+            enter ? s1_rows_q : kept_rows[place*LANES*ROW_W+:LANES*ROW_W];
+        probs_q[place*LANES*PROB_W+:LANES*PROB_W] <=
+            enter ? s1_probs_q : kept_probs[place*LANES*PROB_W+:LANES*PROB_W];
       end
     end
   endgenerate
@@ -421,8 +411,8 @@ module value_buffer #(
       s3_some_q       <= |even_any || |odd_any;
       s3_release_q    <= step_release;
       s3_bank_q       <= step_bank_q;
-      s3_dim_q        <= step_dim;
-      s3_ctx_q        <= step_ctx;
+      s3_dim_q        <= kept_dims[1:0];
+      s3_ctx_q        <= kept_ctxs[CTX_W-1:0];
       s3_even_q       <= even_any & (both | even_first);
       s3_odd_q        <= odd_any & (both | ~even_first);
       s3_even_rows_q  <= even_rows;
