@@ -26,7 +26,10 @@ pub fn beats(positions: &[usize], beats: &[usize], slots: usize, stride: usize) 
     let mut leave = Vec::new();
     loop {
         // The oldest beat that has picks left, or the row's last, which must still be told.
-        let start = come.iter().position(|beat| !beat.is_empty()).unwrap_or(come.len() - 1);
+        let start = come
+            .iter()
+            .position(|beat| !beat.is_empty())
+            .unwrap_or(come.len() - 1);
         let end = (start + WINDOW).min(come.len());
         let seen: Vec<usize> = come[start..end].concat();
         let first = |slot: usize, word: Option<usize>| {

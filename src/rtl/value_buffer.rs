@@ -4,12 +4,21 @@ use super::key_buffer::{bank_words, load};
 use super::ram_1r1w::Ram1r1w;
 use super::{Cost, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
+use serde::Serialize;
 
 /// `value_buffer`: two RAMs a slot, a window over the beats of picks, and lanes that help their neighbours.
 pub struct ValueBuffer;
 
 /// Beats of picks that a beat of values is chosen from.
 const WINDOW: u32 = 3;
+
+/// A head dimension of which a vector has more than one lane.
+#[derive(Serialize)]
+struct Dim {
+    code: u32,
+    /// Lanes of a vector.
+    parts: u32,
+}
 
 /// Words of one of a slot's two RAMs that a bank takes.
 fn half_words(config: &Config) -> u32 {
@@ -83,7 +92,13 @@ impl Module for ValueBuffer {
         let twos = lanes.trailing_zeros();
         let odd = lanes >> twos;
         let (multiplier, fraction_w) = reciprocal(odd, token_w);
-        let dims: Vec<u32> = (1..=(config.head_dim / Config::MIN_HEAD_DIM).ilog2()).collect();
+        let longest = (config.head_dim / Config::MIN_HEAD_DIM).ilog2();
+        let dims: Vec<Dim> = (1..=longest)
+            .map(|code| Dim {
+                code,
+                parts: 1 << code,
+            })
+            .collect();
         let mut context = tera::Context::new();
         context.insert("multipliers", &config.multipliers);
         context.insert("width", &config.width);

@@ -509,19 +509,23 @@ module value_buffer #(
   );
 
   // A pick's probability stands in the first lane of its slot, and leaves in the lane that counts slots.
+  {% if dims %}
   reg     [LANES*PROB_W-1:0] slot_probs;
   integer                    p;
 
   always @(*) begin
     slot_probs = reader_probs;
-    for (p = 0; p < LANES; p = p + 1) begin
-      {% for dim in dims %}
-      if (reader_dim == 2'd{{ dim }} && p < (LANES >> {{ dim }})) begin
-        slot_probs[p*PROB_W+:PROB_W] = reader_probs[(p<<{{ dim }})*PROB_W+:PROB_W];
+    {% for dim in dims %}
+    if (reader_dim == 2'd{{ dim.code }}) begin
+      for (p = 0; p < LANES / {{ dim.parts }}; p = p + 1) begin
+        slot_probs[p*PROB_W+:PROB_W] = reader_probs[p*{{ dim.parts }}*PROB_W+:PROB_W];
       end
-      {% endfor %}
     end
+    {% endfor %}
   end
+  {% else %}
+  wire [LANES*PROB_W-1:0] slot_probs = reader_probs;
+  {% endif %}
 
   // ---- out: rows from the banks, and rows that pass ------------------------------------------------------------------
 
