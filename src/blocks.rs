@@ -13,6 +13,7 @@ macro_rules! blocks {
             primitive spatten_ram_macro::SpattenRamMacro;
             primitive ram_1r1w::Ram1r1w;
             primitive stream_fifo::StreamFifo;
+            primitive ram_reader::RamReader;
             primitive lane_packer::LanePacker;
             primitive lane_gearbox::LaneGearbox;
             primitive dot_product::DotProduct;
@@ -36,6 +37,8 @@ macro_rules! blocks {
             block token_importance::TokenImportance;
             block head_importance::HeadImportance;
             block av_array::AvArray;
+            block key_buffer::KeyBuffer;
+            block value_buffer::ValueBuffer;
         }
     };
 }

@@ -6,6 +6,7 @@
 //! noticed).
 
 pub mod datapath;
+mod lists;
 pub mod measure;
 mod primitives;
 pub mod rows;

@@ -12,6 +12,7 @@ pub mod case;
 pub mod command;
 pub mod float;
 pub mod head_importance;
+pub mod key_buffer;
 pub mod model;
 pub mod packing;
 pub mod planes;
@@ -27,6 +28,7 @@ pub mod softmax;
 pub mod state;
 pub mod token_importance;
 pub mod topk_engine;
+pub mod value_buffer;
 pub mod zero_eliminator;
 
 pub use attention::Row;
