@@ -18,6 +18,9 @@ macro_rules! blocks {
             primitive topk_filter::TopkFilter;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block axi_reader::AxiReader;
+            block row_writer::RowWriter;
+            block axi_writer::AxiWriter;
         }
     };
 }

@@ -5,6 +5,7 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+mod axi_memory;
 pub mod measure;
 mod primitives;
 pub mod rows;
@@ -49,6 +50,16 @@ pub trait Bench: Sync {
         rows: usize,
         random: &mut Random,
     ) -> anyhow::Result<Case>;
+
+    /// Puts a block that has more than streams to connect into a top module of the bench's own, which supplies the rest
+    /// (a memory, say): adds its source to `design` and names it as the top, with its interface. The case is then made
+    /// for that interface. The top has the block's Verilog parameters, and follows the point's reset.
+    ///
+    /// # Errors
+    /// When the top cannot be made at the point.
+    fn surround(&self, _point: &Point, _design: &mut Design) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     /// Faults that the bench must notice.
     fn mutants(&self) -> Vec<Mutant> {
@@ -231,6 +242,17 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
+}
+
+/// What a bench simulates at a point: its block, surrounded as the bench wants it, with a fault in the block's Verilog if
+/// one is given.
+///
+/// # Errors
+/// As [`design`] and [`Bench::surround`].
+pub fn under_test(bench: &dyn Bench, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
+    let mut design = design(bench.block(), point, mutant)?;
+    bench.surround(point, &mut design)?;
+    Ok(design)
 }
 
 /// The Verilog of a module and of all it instantiates, by module name.
@@ -429,20 +451,20 @@ impl Rig {
     /// Builds a block at a point, with a fault if one is given.
     ///
     /// # Errors
-    /// As [`design`] and [`Builder::build`].
+    /// As [`under_test`] and [`Builder::build`].
     pub fn new(
         builder: &Builder,
         bench: &'static dyn Bench,
         point: &Point,
         mutant: Option<&Mutant>,
     ) -> anyhow::Result<Self> {
-        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+        Self::of(builder, bench, point, under_test(bench, point, mutant)?)
     }
 
     /// Builds a block so that it can write waveforms.
     ///
     /// # Errors
-    /// As [`design`] and [`Builder::build`].
+    /// As [`under_test`] and [`Builder::build`].
     pub fn traced(builder: &Builder, bench: &'static dyn Bench, point: &Point) -> anyhow::Result<Self> {
         Self::of(
             builder,
@@ -450,7 +472,7 @@ impl Rig {
             point,
             Design {
                 trace: true,
-                ..design(bench.block(), point, None)?
+                ..under_test(bench, point, None)?
             },
         )
     }
@@ -470,7 +492,7 @@ impl Rig {
         })
     }
 
-    /// The block's interface at this point.
+    /// The interface that is driven at this point: the block's, or that of its surroundings.
     pub fn interface(&self) -> &Interface {
         &self.interface
     }

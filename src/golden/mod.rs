@@ -6,6 +6,8 @@
 //! other implementations. `docs/golden-model.md` has the choices where the specification is silent.
 
 pub mod attention;
+pub mod axi_reader;
+pub mod axi_writer;
 pub mod cascade;
 pub mod case;
 pub mod command;
@@ -16,6 +18,7 @@ pub mod planes;
 pub mod quant;
 pub mod random;
 pub mod roof;
+pub mod row_writer;
 pub mod rows;
 pub mod sectors;
 pub mod sequence;
