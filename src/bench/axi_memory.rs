@@ -89,7 +89,7 @@ pub(super) fn surround(
     context.insert("addr_w", &config.addr_width);
     context.insert("data_w", &config.axi_data_width);
     context.insert("id_w", &config.id_width);
-    context.insert("sector_w", &config.sector_number_width());
+    context.insert("sector_w", &(config.addr_width - 5));
     more(&mut context);
     let top = format!("{}_fed", design.top);
     let text = rtl::render_template(template, &context).with_context(|| format!("`{top}`"))?;

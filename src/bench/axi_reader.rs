@@ -4,7 +4,7 @@ use super::axi_memory::{self, fails};
 use super::measure::{Measurement, Selection, run};
 use super::{Bench, Mutant, Point, Random, under_test};
 use crate::config::{PRESETS, Params, Ram, Reset};
-use crate::golden::axi_reader::{address, read};
+use crate::golden::axi_reader::{absolute, read};
 use crate::rtl::{Direction, Field, Interface};
 use crate::sim::{Builder, Case, Design, Pace};
 use anyhow::Context as _;
@@ -70,7 +70,7 @@ impl Bench for AxiReader {
         let output = |name: &str| (Direction::Out, Field::new(name, 1));
         let interface = Interface {
             ports: vec![
-                input("base", point.config.sector_number_width()),
+                input("base", point.config.addr_width),
                 input("seed", 32),
                 input("latency", 32),
                 input("error_mask", 32),
@@ -100,7 +100,7 @@ impl Bench for AxiReader {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let mut case = Case::new(interface);
-        let sectors = 1u64 << point.config.sector_number_width();
+        let sectors = 1u64 << (point.config.addr_width - 5);
         // One run in four: no stalls, no errors.
         let rough = random.random_range(0..4) > 0;
         let base = match random.random_range(0..3) {
@@ -109,7 +109,7 @@ impl Bench for AxiReader {
             _ => random.next_u64() % sectors,
         };
         let error_mask = if rough && random.random_range(0..2) == 0 { 0xf } else { 0 };
-        case.port("base", base);
+        case.port("base", 32 * base);
         case.port("seed", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *super::rows::pick(&[1, 2, 5, 20, LATENCY], random));
         case.port("error_mask", error_mask.into());
@@ -139,8 +139,8 @@ impl Bench for AxiReader {
             ),
             mutant(
                 "4 KB boundary taken from the address without base",
-                "next_in_page_q <= asked_absolute[PAGE_W-1:0] + 1'b1",
-                "next_in_page_q <= asked_sector[PAGE_W-1:0] + 1'b1",
+                "next_in_page_q <= asked_absolute[11:5] + 1'b1",
+                "next_in_page_q <= asked_address[11:5] + 1'b1",
             ),
             mutant(
                 "burst length off by one",
@@ -154,10 +154,10 @@ impl Bench for AxiReader {
             ),
             mutant(
                 "any request joins",
-                "asked_sector == next_sector_q",
+                "asked_address == next_address_q",
                 "1'b1",
             ),
-            mutant("base left out", "base + asked_sector", "asked_sector"),
+            mutant("base left out", "base + asked_address", "asked_address"),
             mutant(
                 "burst changes after it was offered",
                 ".push_valid(launch),\n      .push_ready(ar_ready),",
@@ -200,7 +200,7 @@ impl Bench for AxiReader {
             ),
             mutant(
                 "half beat at the start not counted in the length",
-                "{1'b0, burst_more_q} + {{PAGE_W{1'b0}}, burst_first_q[0]}",
+                "{1'b0, burst_more_q} + {{PAGE_W{1'b0}}, burst_first_q[5]}",
                 "{1'b0, burst_more_q}",
             ),
             mutant(
@@ -335,9 +335,9 @@ impl Iterator for Requests {
 }
 
 fn push_sector(case: &mut Case, point: &Point, base: u64, sector: u64, error_mask: u32) {
-    let at = address(base, sector, point.config.addr_width);
+    let at = absolute(32 * base, 32 * sector, point.config.addr_width);
     let error = fails(at, point, error_mask);
-    case.beat("request").set("sector", sector as i64);
+    case.beat("request").set("address", 32i64.wrapping_mul(sector as i64));
     let answer = case
         .beat("response")
         .words("data", &read(axi_memory::word, at))

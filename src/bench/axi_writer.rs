@@ -5,7 +5,7 @@ use super::axi_reader::{LATENCY, preset};
 use super::measure::{Measurement, Selection, run};
 use super::{Bench, Mutant, Point, Random, rows, under_test};
 use crate::config::{Params, Ram, Reset};
-use crate::golden::axi_reader::{SECTOR_WORDS, address};
+use crate::golden::axi_reader::{SECTOR_WORDS, absolute};
 use crate::golden::axi_writer::SectorWrite;
 use crate::rtl::{Direction, Field, Interface, Stream};
 use crate::sim::{Builder, Case, Design, Pace};
@@ -55,12 +55,12 @@ impl Bench for AxiWriter {
     fn surround(&self, point: &Point, design: &mut Design) -> anyhow::Result<()> {
         let block = design.interface.clone();
         let input = |name: &str, width| (Direction::In, Field::new(name, width));
-        let sector_w = point.config.sector_number_width();
+        let addr_w = point.config.addr_width;
         let mut streams = block.streams.clone();
         streams.push(Stream::output(
             "contents",
             vec![
-                Field::new("sector", sector_w),
+                Field::new("sector", addr_w - 5),
                 Field::new("have", 8),
                 Field::lanes("data", 8, 32),
             ],
@@ -69,7 +69,7 @@ impl Bench for AxiWriter {
         let interface = Interface {
             streams,
             ports: vec![
-                input("base", sector_w),
+                input("base", addr_w),
                 input("seed", 32),
                 input("latency", 32),
                 input("error_mask", 32),
@@ -94,7 +94,7 @@ impl Bench for AxiWriter {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let mut case = Case::new(interface);
-        let sectors = 1u64 << point.config.sector_number_width();
+        let sectors = 1u64 << (point.config.addr_width - 5);
         let rough = random.random_range(0..4) > 0;
         let base = match random.random_range(0..3) {
             0 => 0,
@@ -102,7 +102,7 @@ impl Bench for AxiWriter {
             _ => random.next_u64() % sectors,
         };
         let error_mask = if rough && random.random_range(0..2) == 0 { 0x7 } else { 0 };
-        case.port("base", base);
+        case.port("base", 32 * base);
         case.port("seed", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *rows::pick(&[2, 5, 20, LATENCY], random));
         case.port("error_mask", error_mask.into());
@@ -117,13 +117,13 @@ impl Bench for AxiWriter {
                     _ => next.wrapping_add(1),
                 } % sectors;
                 SectorWrite {
-                    sector: next,
+                    address: 32 * next,
                     data: std::array::from_fn(|_| random.next_u32()),
                     strobe: *rows::pick(&[0xff, 0xff, 0x01, 0x80, 0xf0, 0x07, random.next_u32() as u8], random),
                 }
             })
             .collect();
-        push_writes(&mut case, point, base, &writes, error_mask);
+        push_writes(&mut case, point, 32 * base, &writes, error_mask);
         Ok(case)
     }
 
@@ -152,7 +152,7 @@ impl Bench for AxiWriter {
                 "if (m_axi_wvalid && m_axi_wready) beat_q",
                 "if (m_axi_wvalid) beat_q",
             ),
-            mutant("base left out", "base + next_sector", "next_sector"),
+            mutant("base left out", "base + next_address", "next_address"),
             mutant(
                 "error response lost",
                 "error_q    <= m_axi_bvalid && (m_axi_bresp != RESP_OKAY || m_axi_bid != {ID_W{1'b0}})",
@@ -210,7 +210,7 @@ impl Bench for AxiWriter {
                 case.port("latency", LATENCY);
                 let writes: Vec<SectorWrite> = (0..sectors)
                     .map(|sector| SectorWrite {
-                        sector,
+                        address: 32 * sector,
                         data: [sector as u32; SECTOR_WORDS],
                         strobe: 0xff,
                     })
@@ -251,7 +251,7 @@ fn push_writes(case: &mut Case, point: &Point, base: u64, writes: &[SectorWrite]
     let mut errors = 0;
     case.port("writes", writes.len() as u64);
     for (index, write) in writes.iter().enumerate() {
-        let at = address(base, write.sector, point.config.addr_width);
+        let at = absolute(base, write.address, point.config.addr_width);
         errors += i64::from(fails(at, point, error_mask));
         let (owner, words) = &mut memory[(at / 32) as usize % MEMORY_SECTORS];
         for (offset, word) in write.words() {
@@ -264,7 +264,7 @@ fn push_writes(case: &mut Case, point: &Point, base: u64, writes: &[SectorWrite]
             words[offset as usize / 4] = Some(word);
         }
         case.beat("write")
-            .set("sector", write.sector as i64)
+            .set("address", write.address as i64)
             .lanes("data", write.data)
             .lanes("strobe", (0..8).map(|bit| i64::from(write.strobe >> bit & 1)));
         if index + 1 < writes.len() {

@@ -50,7 +50,7 @@ impl Bench for RowWriter {
         context.insert("reset", config.reset.active());
         context.insert("lanes", &config.output_lanes());
         context.insert("word_w", &(config.addr_width - 2));
-        context.insert("sector_w", &config.sector_number_width());
+        context.insert("addr_w", &config.addr_width);
         context.insert("channel_w", &lane_bits(config.channels));
         let text = rtl::render_template(TEMPLATE, &context)?;
         design.sources.push(("row_writer_fed.v".into(), text));
@@ -244,7 +244,7 @@ fn push_row(case: &mut Case, point: &Point, word: u64, elements: &[i16]) {
         let mut beat = case
             .beat("write")
             .set("channel", channel)
-            .set("sector", write.sector as i64)
+            .set("address", write.address as i64)
             .lanes("data", write.data)
             .lanes("strobe", (0..8).map(|bit| i64::from(write.strobe >> bit & 1)));
         for lane in (0..8).filter(|lane| write.strobe >> lane & 1 == 0) {

@@ -32,11 +32,6 @@ impl Config {
         (u32::BITS - (self.max_heads - 1).leading_zeros()).max(1)
     }
 
-    /// Bits of the number of a 32-byte sector: a byte address without its low 5 bits.
-    pub fn sector_number_width(&self) -> u32 {
-        self.addr_width - 5
-    }
-
     /// Elements of an output row that leave the prob × V array in one cycle: a quarter of the largest head dimension.
     pub fn output_lanes(&self) -> u32 {
         self.head_dim / 4

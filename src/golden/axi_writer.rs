@@ -5,8 +5,8 @@ use super::axi_reader::SECTOR_WORDS;
 /// A sector, or words of it, to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SectorWrite {
-    /// Number of the sector in its channel, base not included.
-    pub sector: u64,
+    /// Byte address of the sector in its channel, base not included.
+    pub address: u64,
     /// Words, word 0 at the lowest address.
     pub data: [u32; SECTOR_WORDS],
     /// Bit `i` set: word `i` is written.
@@ -30,7 +30,7 @@ mod tests {
     #[test]
     fn only_words_with_a_strobe_are_written() {
         let write = SectorWrite {
-            sector: 3,
+            address: 96,
             data: [10, 11, 12, 13, 14, 15, 16, 17],
             strobe: 0b1000_0101,
         };

@@ -2,7 +2,7 @@
 
 use super::axi_reader::SECTOR_WORDS;
 use super::axi_writer::SectorWrite;
-use super::planes::address_mask;
+use super::planes::{SECTOR, address_mask};
 
 /// The sectors that a row touches, in ascending order, each with its channel. `word` is the row's byte address / 4; the row
 /// goes on at 0 behind the end of the address space. Elements are 16 bits in memory, little-endian, an even number of
@@ -17,7 +17,7 @@ pub fn sectors(word: u64, elements: &[i16], channels: u32, addr_width: u32) -> V
             sectors.push((
                 sector,
                 SectorWrite {
-                    sector: sector / channels,
+                    address: sector / channels * SECTOR,
                     data: [0; SECTOR_WORDS],
                     strobe: 0,
                 },
@@ -38,7 +38,7 @@ pub fn sectors(word: u64, elements: &[i16], channels: u32, addr_width: u32) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::axi_reader::address;
+    use crate::golden::axi_reader::absolute;
     use crate::golden::planes::channel_address;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ mod tests {
             for (channel, write) in sectors(word, elements, channels, addr_width) {
                 for (offset, data) in write.words() {
                     for (byte, value) in data.to_le_bytes().into_iter().enumerate() {
-                        let a = address(0, write.sector, addr_width) + offset + byte as u64;
+                        let a = absolute(0, write.address, addr_width) + offset + byte as u64;
                         prop_assert!(written.insert((channel as usize, a), value).is_none());
                     }
                 }

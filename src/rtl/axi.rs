@@ -50,9 +50,9 @@ pub(super) fn context(config: &Config) -> tera::Context {
     let data_w = config.axi_data_width;
     let mut context = tera::Context::new();
     context.insert("data_w", &data_w);
+    context.insert("strb_w", &(data_w / 8));
     context.insert("addr_w", &config.addr_width);
     context.insert("id_w", &config.id_width);
-    context.insert("sector_w", &config.sector_number_width());
     context.insert("beats", &(SECTOR_BITS / data_w).max(1));
     context.insert("size", &format!("3'd{}", (data_w / 8).ilog2()));
     context

@@ -36,7 +36,7 @@ impl Module for AxiReader {
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let input = |name: &str, width| (Direction::In, Field::new(name, width));
         let mut ports = vec![
-            input("base", config.sector_number_width()),
+            input("base", config.addr_width),
             input("cache", 4),
             input("prot", 3),
             input("qos", 4),
@@ -70,7 +70,7 @@ impl Module for AxiReader {
             streams: vec![
                 Stream::input(
                     "request",
-                    vec![Field::new("sector", config.sector_number_width())],
+                    vec![Field::new("address", config.addr_width)],
                 ),
                 Stream::output(
                     "response",

@@ -17,14 +17,14 @@ const IN_FLIGHT: u64 = 256;
 
 impl AxiWriter {
     fn queue_width(config: &Config) -> u64 {
-        u64::from(config.sector_number_width() + SECTOR_BITS + SECTOR_WORDS)
+        u64::from(config.addr_width + SECTOR_BITS + SECTOR_WORDS)
     }
 }
 
 /// Payload of a stream of sectors to write.
 pub(super) fn sector_fields(config: &Config) -> Vec<Field> {
     vec![
-        Field::new("sector", config.sector_number_width()),
+        Field::new("address", config.addr_width),
         Field::lanes("data", SECTOR_WORDS, SECTOR_BITS / SECTOR_WORDS),
         Field::lanes("strobe", SECTOR_WORDS, 1),
     ]
@@ -47,7 +47,7 @@ impl Module for AxiWriter {
         let input = |name: &str, width| (Direction::In, Field::new(name, width));
         let output = |name: &str| (Direction::Out, Field::new(name, 1));
         let mut ports = vec![
-            input("base", config.sector_number_width()),
+            input("base", config.addr_width),
             input("cache", 4),
             input("prot", 3),
             input("qos", 4),

@@ -59,7 +59,7 @@ impl Module for RowWriter {
         context.insert("lanes", &config.output_lanes());
         context.insert("addr_w", &config.addr_width);
         context.insert("word_w", &(config.addr_width - 2));
-        context.insert("sector_w", &config.sector_number_width());
+        context.insert("sector_w", &(config.addr_width - 5));
         context.insert("channels", &config.channels);
         context.insert("channel_w", &lane_bits(config.channels));
         context.insert("piece_words", &words.min(SECTOR_WORDS));
@@ -67,7 +67,10 @@ impl Module for RowWriter {
         Ok(context)
     }
 
-    fn latencies(&self, _config: &Config) -> Vec<Latency> {
+    fn latencies(&self, config: &Config) -> Vec<Latency> {
+        if Self::beat_words(config) != SECTOR_WORDS {
+            return Vec::new();
+        }
         vec![Latency {
             from: "row",
             to: "write",

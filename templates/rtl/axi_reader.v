@@ -1,5 +1,6 @@
 // Purpose      reads the sectors (32 bytes) of one memory channel over AXI4, and answers in the order of the requests.
-// Addresses    request_sector and base count sectors: byte address = 32 * ((base + request_sector) mod 2^{{ sector_w }}).
+// Addresses    of bytes, multiples of 32: request_address within the channel; base, which may change while the reader is
+//              idle, is added modulo 2^{{ addr_w }}.
 // Bursts       a request for the sector after the one before it joins its burst when it waits right behind it, up to
 //              MAX_BURST sectors, never across a 4 KB boundary; nothing waits for a request that is not there yet.
 //              INCR, whole beats of {{ data_w }} bits, addresses aligned to them, ID 0. {% if data_w == 512 %}A beat holds two sectors; a burst
@@ -27,14 +28,14 @@ module axi_reader #(
 
     input  wire request_valid,
     output wire request_ready,
-    input  wire [{{ sector_w - 1 }}:0] request_sector,
+    input  wire [{{ addr_w - 1 }}:0] request_address,
 
     output wire response_valid,
     input  wire response_ready,
     output wire [255:0] response_data,
     output wire response_error,
 
-    input  wire [{{ sector_w - 1 }}:0] base,
+    input  wire [{{ addr_w - 1 }}:0] base,
     input  wire [3:0] cache,
     input  wire [2:0] prot,
     input  wire [3:0] qos,
@@ -64,7 +65,6 @@ module axi_reader #(
   localparam ADDR_W   = {{ addr_w }};
   localparam DATA_W   = {{ data_w }};
   localparam ID_W     = {{ id_w }};
-  localparam SECTOR_W = ADDR_W - 5;  // bits of a sector's number
   localparam PAGE_W   = 7;  // bits of a sector's number within 4 KB
   localparam FLIGHT_W = $clog2(IN_FLIGHT + 1);
 
@@ -74,46 +74,48 @@ module axi_reader #(
   localparam [FLIGHT_W-1:0] ALL_FLYING = IN_FLIGHT[FLIGHT_W-1:0];
   localparam [FLIGHT_W-1:0] ONE_FLYING = {{(FLIGHT_W - 1){1'b0}}, 1'b1};
 
+  localparam [ADDR_W-1:0] SECTOR = 32;  // bytes
+
   localparam [1:0] RESP_OKAY = 2'd0;
 
   // ---- requests ----------------------------------------------------------------------------------------------------
 
-  wire                asked_valid;
-  wire                asked_ready;
-  wire [SECTOR_W-1:0] asked_sector;
+  wire              asked_valid;
+  wire              asked_ready;
+  wire [ADDR_W-1:0] asked_address;
 
   stream_reg #(
-      .WIDTH(SECTOR_W)
+      .WIDTH(ADDR_W)
   ) u_request (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(request_valid),
       .push_ready(request_ready),
-      .push_data (request_sector),
+      .push_data (request_address),
       .pop_valid (asked_valid),
       .pop_ready (asked_ready),
-      .pop_data  (asked_sector)
+      .pop_data  (asked_address)
   );
 
   // ---- the burst that is being collected ---------------------------------------------------------------------------
 
-  reg                burst_valid_q;
-  reg [SECTOR_W-1:0] burst_first_q;  // its first sector, base included
-  reg [  PAGE_W-1:0] burst_more_q;  // sectors after the first
-  reg [SECTOR_W-1:0] next_sector_q;  // the request that would extend it, base not included
-  reg [  PAGE_W-1:0] next_in_page_q;  // that sector within its 4 KB; 0: it lies beyond them
+  reg              burst_valid_q;
+  reg [ADDR_W-1:0] burst_first_q;  // its first sector, base included
+  reg [PAGE_W-1:0] burst_more_q;  // sectors after the first
+  reg [ADDR_W-1:0] next_address_q;  // the request that would join it, base not included
+  reg [PAGE_W-1:0] next_in_page_q;  // the number of that sector within the 4 KB; 0: it lies beyond them
 
   // A request joins while it waits behind the burst, so a burst goes when what waits behind it cannot join.
-  wire extends = asked_valid && burst_valid_q && asked_sector == next_sector_q
+  wire joins = asked_valid && burst_valid_q && asked_address == next_address_q
       && next_in_page_q != {PAGE_W{1'b0}} && burst_more_q != LAST_MORE;
 
   wire ar_ready;
   wire room;
-  wire launch = burst_valid_q && !extends && ar_ready && room && !stop;
+  wire launch = burst_valid_q && !joins && ar_ready && room && !stop;
 
-  assign asked_ready = stop || extends || launch || !burst_valid_q;
+  assign asked_ready = stop || joins || launch || !burst_valid_q;
 
-  wire [SECTOR_W-1:0] asked_absolute = base + asked_sector;
+  wire [ADDR_W-1:0] asked_absolute = base + asked_address;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) burst_valid_q <= 1'b0;
@@ -121,12 +123,12 @@ module axi_reader #(
   end
 
   always @(posedge clk) begin
-    if (asked_ready) next_sector_q <= asked_sector + 1'b1;
-    if (asked_ready && !extends) begin
+    if (asked_ready) next_address_q <= asked_address + SECTOR;
+    if (asked_ready && !joins) begin
       burst_first_q  <= asked_absolute;
       burst_more_q   <= {PAGE_W{1'b0}};
-      next_in_page_q <= asked_absolute[PAGE_W-1:0] + 1'b1;
-    end else if (extends) begin
+      next_in_page_q <= asked_absolute[11:5] + 1'b1;
+    end else if (joins) begin
       burst_more_q   <= burst_more_q + 1'b1;
       next_in_page_q <= next_in_page_q + 1'b1;
     end
@@ -136,12 +138,12 @@ module axi_reader #(
 
   {% if data_w == 512 %}
   // A burst that starts with the upper half of a beat has the lower one read too.
-  wire [PAGE_W:0] last_half = {1'b0, burst_more_q} + {{PAGE_W{1'b0}}, burst_first_q[0]};
+  wire [PAGE_W:0] last_half = {1'b0, burst_more_q} + {{PAGE_W{1'b0}}, burst_first_q[5]};
 
-  wire [ADDR_W-1:0] burst_addr = {burst_first_q[SECTOR_W-1:1], 6'd0};
+  wire [ADDR_W-1:0] burst_addr = {burst_first_q[ADDR_W-1:6], 1'b0, burst_first_q[4:0]};
   wire [7:0] burst_len = {1'b0, last_half[PAGE_W:1]};
   {% else %}
-  wire [ADDR_W-1:0] burst_addr = {burst_first_q, 5'd0};
+  wire [ADDR_W-1:0] burst_addr = burst_first_q;
   {% if data_w == 256 %}
   wire [7:0] burst_len = {1'b0, burst_more_q};
   {% elif data_w == 128 %}
@@ -208,7 +210,7 @@ module axi_reader #(
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(launch),
       .push_ready(halves_room),
-      .push_data ({burst_first_q[0], !last_half[0]}),
+      .push_data ({burst_first_q[5], !last_half[0]}),
       .pop_valid (halves_valid),
       .pop_ready (halves_ready),
       .pop_data  ({starts_high, ends_low})

@@ -1,5 +1,6 @@
 // Purpose      writes sectors (32 bytes), or words of them, of one memory channel over AXI4.
-// Addresses    write_sector and base count sectors: byte address = 32 * ((base + write_sector) mod 2^{{ sector_w }}).
+// Addresses    of bytes, multiples of 32: write_address within the channel; base, which may change while the writer is
+//              idle, is added modulo 2^{{ addr_w }}.
 // Strobes      write_strobe has a bit for each 4-byte word of the sector, word 0 in bits 31:0 of write_data; words whose
 //              bit is 0 are left as they are.
 // Bursts       one a sector: INCR, {% if beats == 1 %}one beat{% else %}{{ beats }} beats{% endif %} of {{ data_w }} bits, address aligned to {% if beats == 1 %}it{% else %}them{% endif %}, ID 0, so none crosses a 4 KB boundary.{% if data_w == 512 %} The other
@@ -26,11 +27,11 @@ module axi_writer #(
 
     input  wire write_valid,
     output wire write_ready,
-    input  wire [{{ sector_w - 1 }}:0] write_sector,
+    input  wire [{{ addr_w - 1 }}:0] write_address,
     input  wire [255:0] write_data,
     input  wire [7:0] write_strobe,
 
-    input  wire [{{ sector_w - 1 }}:0] base,
+    input  wire [{{ addr_w - 1 }}:0] base,
     input  wire [3:0] cache,
     input  wire [2:0] prot,
     input  wire [3:0] qos,
@@ -53,7 +54,7 @@ module axi_writer #(
     output wire m_axi_wvalid,
     input  wire m_axi_wready,
     output wire [{{ data_w - 1 }}:0] m_axi_wdata,
-    output wire [{{ data_w / 8 - 1 }}:0] m_axi_wstrb,
+    output wire [{{ strb_w - 1 }}:0] m_axi_wstrb,
     output wire m_axi_wlast,
 
     input  wire m_axi_bvalid,
@@ -65,7 +66,6 @@ module axi_writer #(
   localparam ADDR_W   = {{ addr_w }};
   localparam DATA_W   = {{ data_w }};
   localparam ID_W     = {{ id_w }};
-  localparam SECTOR_W = ADDR_W - 5;  // bits of a sector's number
   localparam WORDS    = 8;  // 4-byte words of a sector
   localparam INSIDE_W = $clog2(IN_FLIGHT + 1);
 
@@ -82,24 +82,24 @@ module axi_writer #(
 
   wire                next_valid;
   wire                next_ready;
-  wire [SECTOR_W-1:0] next_sector;
+  wire [  ADDR_W-1:0] next_address;
   wire [       255:0] next_data;
   wire [   WORDS-1:0] next_strobe;
 
   assign write_ready = room && queue_ready;
 
   stream_fifo #(
-      .WIDTH(SECTOR_W + 256 + WORDS),
+      .WIDTH(ADDR_W + 256 + WORDS),
       .DEPTH(QUEUE)
   ) u_queue (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(write_valid && room),
       .push_ready(queue_ready),
-      .push_data ({write_strobe, write_data, write_sector}),
+      .push_data ({write_strobe, write_data, write_address}),
       .pop_valid (next_valid),
       .pop_ready (next_ready),
-      .pop_data  ({next_strobe, next_data, next_sector})
+      .pop_data  ({next_strobe, next_data, next_address})
   );
 
   // A sector goes to AW and to W at once, or is dropped.
@@ -109,14 +109,14 @@ module axi_writer #(
 
   assign next_ready = stop || (aw_ready && w_ready);
 
-  wire [SECTOR_W-1:0] absolute = base + next_sector;
+  wire [ADDR_W-1:0] absolute = base + next_address;
 
   // ---- AW ----------------------------------------------------------------------------------------------------------
 
   {% if data_w == 512 %}
-  wire [ADDR_W-1:0] next_addr = {absolute[SECTOR_W-1:1], 6'd0};
+  wire [ADDR_W-1:0] beat_addr = {absolute[ADDR_W-1:6], 1'b0, absolute[4:0]};
   {% else %}
-  wire [ADDR_W-1:0] next_addr = {absolute, 5'd0};
+  wire [ADDR_W-1:0] beat_addr = absolute;
   {% endif %}
 
   stream_reg #(
@@ -126,7 +126,7 @@ module axi_writer #(
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(launch),
       .push_ready(aw_ready),
-      .push_data ({qos, prot, cache, next_addr}),
+      .push_data ({qos, prot, cache, beat_addr}),
       .pop_valid (m_axi_awvalid),
       .pop_ready (m_axi_awready),
       .pop_data  ({m_axi_awqos, m_axi_awprot, m_axi_awcache, m_axi_awaddr})
@@ -156,7 +156,7 @@ module axi_writer #(
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(launch),
       .push_ready(w_ready),
-      .push_data ({absolute[0], next_strobe, next_data}),
+      .push_data ({absolute[5], next_strobe, next_data}),
       .pop_valid (m_axi_wvalid),
       .pop_ready (m_axi_wready),
       .pop_data  ({upper, sector_strobe, sector_data})

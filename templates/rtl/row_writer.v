@@ -4,7 +4,7 @@
 //              the address of the row's first element in words; it is taken with the row's last beat.
 // Addresses    the row goes on at address 0 behind the end of the address space (2^{{ addr_w }} bytes). Sector a of the address
 //              space is sector a / {{ channels }} of channel a mod {{ channels }}.
-// Output       one beat a sector, in ascending order: channel, sector in the channel, data, and a strobe for each word.
+// Output       one beat a sector, in ascending order: channel, byte address in it, data, and a strobe for each word.
 //              Rows are not merged: neighbours that share a sector each write their words of it.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays until it is taken.
 //              row_ready waits for place_valid, place_ready for the row's last beat.
@@ -30,7 +30,7 @@ module row_writer (
     output wire write_valid,
     input  wire write_ready,
     output wire [{{ channel_w - 1 }}:0] write_channel,
-    output wire [{{ sector_w - 1 }}:0] write_sector,
+    output wire [{{ addr_w - 1 }}:0] write_address,
     output wire [255:0] write_data,
     output wire [7:0] write_strobe,
 
@@ -209,10 +209,10 @@ module row_writer (
   assign write_valid   = write_valid_q;
   {% if channels > 1 %}
   assign write_channel = write_at_q[CHANNEL_W-1:0];
-  assign write_sector  = {{CHANNEL_W{1'b0}}, write_at_q[SECTOR_W-1:CHANNEL_W]};
+  assign write_address = {{CHANNEL_W{1'b0}}, write_at_q[SECTOR_W-1:CHANNEL_W], 5'd0};
   {% else %}
   assign write_channel = 1'b0;
-  assign write_sector  = write_at_q;
+  assign write_address = {write_at_q, 5'd0};
   {% endif %}
   assign write_data    = write_data_q;
   assign write_strobe  = write_strobe_q;
