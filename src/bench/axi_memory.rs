@@ -15,9 +15,9 @@ pub(super) const SOURCE: &str = include_str!(concat!(
 
 /// The AXI4 ports of the memory that a master drives.
 const DRIVEN: &[&str] = &[
-    "arvalid", "arid", "araddr", "arlen", "arsize", "arburst", "arlock", "arcache", "arprot", "arqos", "rready",
-    "awvalid", "awid", "awaddr", "awlen", "awsize", "awburst", "awlock", "awcache", "awprot", "awqos", "wvalid",
-    "wdata", "wstrb", "wlast", "bready",
+    "arvalid", "arid", "araddr", "arlen", "arsize", "arburst", "arlock", "arcache", "arprot", "arqos",
+    "rready", "awvalid", "awid", "awaddr", "awlen", "awsize", "awburst", "awlock", "awcache", "awprot",
+    "awqos", "wvalid", "wdata", "wstrb", "wlast", "bready",
 ];
 /// Those that it drives itself.
 const ANSWERED: &[&str] = &[

@@ -37,7 +37,7 @@ impl Bench for AxiReader {
         let point = |name: &str, change: fn(&mut Params)| Point::new(name).config(change);
         Ok(vec![
             point("256", |_| ())?,
-            preset("spatten-1-8")?,
+            preset("spatten-1-8")?.parameter("IN_FLIGHT", 3),
             preset("edge")?,
             preset("tiny")?,
             point("512", |p| p.axi_data_width = 512)?,
@@ -71,7 +71,7 @@ impl Bench for AxiReader {
         let interface = Interface {
             ports: vec![
                 input("base", point.config.addr_width),
-                input("seed", 32),
+                input("draw", 32),
                 input("latency", 32),
                 input("error_mask", 32),
                 input("warm_up", 16),
@@ -110,7 +110,7 @@ impl Bench for AxiReader {
         };
         let error_mask = if rough && random.random_range(0..2) == 0 { 0xf } else { 0 };
         case.port("base", 32 * base);
-        case.port("seed", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
+        case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *super::rows::pick(&[1, 2, 5, 20, LATENCY], random));
         case.port("error_mask", error_mask.into());
         case.port(
@@ -159,7 +159,7 @@ impl Bench for AxiReader {
             ),
             mutant("base left out", "base + asked_address", "asked_address"),
             mutant(
-                "burst changes after it was offered",
+                "burst goes while it still grows",
                 ".push_valid(launch),\n      .push_ready(ar_ready),",
                 ".push_valid(burst_valid_q),\n      .push_ready(ar_ready),",
             ),
@@ -209,6 +209,11 @@ impl Bench for AxiReader {
                 "wire                land = m_axi_rvalid && m_axi_rready && m_axi_rlast;",
             ),
             mutant("idle with a burst in hand", "!asked_valid && !burst_valid_q", "!asked_valid"),
+            mutant(
+                "request of the last cycle of stop kept",
+                "request_valid && !stop",
+                "request_valid",
+            ),
             mutant("stop goes on asking", "ar_ready && room && !stop", "ar_ready && room"),
             mutant(
                 "stop leaves a request behind",
@@ -220,7 +225,11 @@ impl Bench for AxiReader {
                 "take_response = response_ready || stop",
                 "take_response = response_ready",
             ),
-            mutant("more in flight than there is room for", "halves_room", "1'b1 || halves_valid"),
+            mutant(
+                "more in flight than is counted",
+                "room = flying_q != ALL_FLYING",
+                "room = 1'b1",
+            ),
         ]
     }
 
@@ -313,7 +322,7 @@ impl Iterator for Requests {
     fn next(&mut self) -> Option<u64> {
         if self.left == 0 {
             let random = &mut self.random;
-            self.left = *super::rows::pick(&[1, 1, 1, 2, 3, 5, 8, 20, 40], random);
+            self.left = *super::rows::pick(&[1, 1, 1, 2, 3, 5, 8, 20, 40, 130], random);
             self.step = *super::rows::pick(&[1, 1, 1, 1, 1, 2, 0, self.sectors - 1], random);
             match random.random_range(0..4) {
                 0 => {}

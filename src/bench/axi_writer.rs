@@ -31,7 +31,7 @@ impl Bench for AxiWriter {
         let point = |name: &str, change: fn(&mut Params)| Point::new(name).config(change);
         Ok(vec![
             point("256", |_| ())?,
-            preset("spatten-1-8")?,
+            preset("spatten-1-8")?.parameter("IN_FLIGHT", 3),
             preset("edge")?,
             preset("tiny")?,
             point("512", |p| p.axi_data_width = 512)?,
@@ -70,7 +70,7 @@ impl Bench for AxiWriter {
             streams,
             ports: vec![
                 input("base", addr_w),
-                input("seed", 32),
+                input("draw", 32),
                 input("latency", 32),
                 input("error_mask", 32),
                 input("warm_up", 16),
@@ -103,7 +103,7 @@ impl Bench for AxiWriter {
         };
         let error_mask = if rough && random.random_range(0..2) == 0 { 0x7 } else { 0 };
         case.port("base", 32 * base);
-        case.port("seed", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
+        case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *rows::pick(&[2, 5, 20, LATENCY], random));
         case.port("error_mask", error_mask.into());
         case.port("warm_up", *rows::pick(&[0, 0, 1, 3, 40, 200], random));
@@ -179,6 +179,11 @@ impl Bench for AxiWriter {
                 "{{(INSIDE_W - 1){1'b0}}, 1'b0}",
             ),
             mutant("stop goes on writing", "next_valid && !stop && aw_ready", "next_valid && aw_ready"),
+            mutant(
+                "sector of the last cycle of stop kept",
+                "write_valid && room && queue_ready && !stop;",
+                "write_valid && room && queue_ready;",
+            ),
             mutant("W without AW", "!stop && aw_ready && w_ready", "!stop && w_ready"),
             mutant(
                 "more inside than is counted",

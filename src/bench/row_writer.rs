@@ -56,7 +56,7 @@ impl Bench for RowWriter {
         design.sources.push(("row_writer_fed.v".into(), text));
         design.top = "row_writer_fed".into();
         design.interface.ports = vec![
-            (Direction::In, Field::new("seed", 32)),
+            (Direction::In, Field::new("draw", 32)),
             (Direction::In, Field::new("warm_up", 16)),
             (Direction::Out, Field::new("idle", 1)),
         ];
@@ -73,7 +73,7 @@ impl Bench for RowWriter {
         let mut case = Case::new(interface);
         let lanes = point.config.output_lanes() as usize;
         let words = address_mask(point.config.addr_width) >> 2;
-        case.port("seed", random.next_u64() & 0xffff_ffff);
+        case.port("draw", random.next_u64() & 0xffff_ffff);
         case.port("warm_up", *rows::pick(&[0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 100], random));
         let mut next = 0u64;
         for row in 0..rows as u64 {

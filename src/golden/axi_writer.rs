@@ -34,9 +34,6 @@ mod tests {
             data: [10, 11, 12, 13, 14, 15, 16, 17],
             strobe: 0b1000_0101,
         };
-        assert_eq!(
-            write.words().collect::<Vec<_>>(),
-            [(0, 10), (8, 12), (28, 17)]
-        );
+        assert_eq!(write.words().collect::<Vec<_>>(), [(0, 10), (8, 12), (28, 17)]);
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn ports(channel: &str, direction: Direction, payload: &[(&str, u32)]
         Direction::In => Direction::Out,
         Direction::Out => Direction::In,
     };
-    let port = |direction, name: &str, width| (direction, Field::new(format!("m_axi_{channel}{name}"), width));
+    let port =
+        |direction, name: &str, width| (direction, Field::new(format!("m_axi_{channel}{name}"), width));
     let mut ports = vec![port(direction, "valid", 1), port(against, "ready", 1)];
     ports.extend(payload.iter().map(|&(name, width)| port(direction, name, width)));
     ports

@@ -1,5 +1,5 @@
-// axi_reader with a memory behind it. A seed other than 0 lets `warm_up` cycles of foreign requests run first, whose
-// answers nobody takes, and stops the reader: what follows must be as if they had never been.
+// axi_reader with a memory behind it. First `warm_up` cycles of foreign requests run, and the reader is stopped while
+// nobody takes its answers: what follows must be as if they had never been.
 
 module axi_reader_fed #(
     parameter MAX_BURST = {{ max_burst }},
@@ -15,7 +15,7 @@ module axi_reader_fed #(
     output wire [255:0] response_data,
     output wire response_error,
     input  wire [{{ addr_w - 1 }}:0] base,
-    input  wire [31:0] seed,
+    input  wire [31:0] draw,  // seed of what is random here
     input  wire [31:0] latency,
     input  wire [31:0] error_mask,
     input  wire [15:0] warm_up,
@@ -53,7 +53,7 @@ module axi_reader_fed #(
     if (reset) begin
       spent          <= 16'd0;
       stopped        <= warm_up == 16'd0;
-      random         <= seed | 32'd1;
+      random         <= draw | 32'd1;
       foreign_valid  <= 1'b0;
       foreign_sector <= {{ sector_w }}'d0;
     end else begin
@@ -63,18 +63,18 @@ module axi_reader_fed #(
         foreign_valid  <= (foreign || random[4]) && !stopped;
         foreign_sector <= random[3:0] == 4'd0 ? random[31:5] : foreign_sector + {{ sector_w }}'d1;
       end
-      if (stop && idle && !foreign_valid) stopped <= 1'b1;
+      if (stop && idle) stopped <= 1'b1;
     end
   end
 
   assign request_ready  = asked_ready && stopped;
-  assign response_valid = answer_valid && stopped;
+  assign response_valid = answer_valid && stopped && !reset;
 
   // ---- reader and memory ---------------------------------------------------------------------------------------------
 
-  wire [3:0] cache = seed[3:0];
-  wire [2:0] prot = seed[6:4];
-  wire [3:0] qos = seed[10:7];
+  wire [3:0] cache = draw[3:0];
+  wire [2:0] prot = draw[6:4];
+  wire [3:0] qos = draw[10:7];
 
   {{ wires }}
 
@@ -109,7 +109,7 @@ module axi_reader_fed #(
       .clk(clk),
       .reset(reset),
       .clear(1'b0),
-      .seed(seed),
+      .seed(draw),
       .latency(latency),
       .error_mask(error_mask),
       .error_first({{ addr_w }}'d1),
@@ -127,8 +127,18 @@ module axi_reader_fed #(
 
   // ---- what the reader states -----------------------------------------------------------------------------------------
 
+  reg [31:0] owed;  // sectors asked for and not yet answered, without those of the warm-up
+  reg        stop_before;
+  reg        ar_before;
+
   always @(posedge clk) begin
+    stop_before <= stop && !reset;
+    ar_before   <= m_axi_arvalid;
+    if (reset || !stopped) owed <= 32'd0;
+    else owed <= owed + {31'd0, request_valid && request_ready} - {31'd0, response_valid && response_ready};
     if (!reset) begin
+      if (stopped && idle && owed != 32'd0) $display("CHECK %m: idle with a sector owed");
+      if (stop_before && m_axi_arvalid && !ar_before) $display("CHECK %m: a burst is begun in spite of stop");
       if (idle && (!quiet || answer_valid)) $display("CHECK %m: idle while something is in flight");
       if (stop && answer_valid) $display("CHECK %m: a response is offered in spite of stop");
       if (m_axi_arvalid && {m_axi_arcache, m_axi_arprot, m_axi_arqos} != {cache, prot, qos})

@@ -22,7 +22,7 @@ module axi_writer_fed #(
     input  wire report_ready,
     output wire [15:0] report_errors,
     input  wire [{{ addr_w - 1 }}:0] base,
-    input  wire [31:0] seed,
+    input  wire [31:0] draw,  // seed of what is random here
     input  wire [31:0] latency,
     input  wire [31:0] error_mask,
     input  wire [15:0] warm_up,
@@ -68,7 +68,7 @@ module axi_writer_fed #(
     if (reset) begin
       spent         <= 16'd0;
       stopped       <= warm_up == 16'd0;
-      random        <= seed | 32'd1;
+      random        <= draw | 32'd1;
       foreign_valid <= 1'b0;
       taken         <= 16'd0;
       errors        <= 16'd0;
@@ -82,7 +82,7 @@ module axi_writer_fed #(
         foreign_valid  <= (foreign || random[4]) && !stopped;
         foreign_sector <= random;
       end
-      if (stop && idle && !foreign_valid) stopped <= 1'b1;
+      if (stop && idle) stopped <= 1'b1;
       if (write_valid && write_ready) taken <= taken + 16'd1;
       if (error && stopped && !shows) errors <= errors + 16'd1;
       if (over && idle) shows <= 1'b1;
@@ -92,17 +92,17 @@ module axi_writer_fed #(
   end
 
   assign write_ready    = next_ready && stopped;
-  assign contents_valid = shows && index < SECTORS && have != 8'd0;
+  assign contents_valid = !reset && shows && index < SECTORS && have != 8'd0;
   assign contents_have  = have;
-  assign report_valid   = shows && index == SECTORS && !reported;
+  assign report_valid   = !reset && shows && index == SECTORS && !reported;
   assign report_errors  = errors;
   assign busy           = !idle && stopped;
 
   // ---- writer and memory ---------------------------------------------------------------------------------------------
 
-  wire [3:0] cache = seed[3:0];
-  wire [2:0] prot = seed[6:4];
-  wire [3:0] qos = seed[10:7];
+  wire [3:0] cache = draw[3:0];
+  wire [2:0] prot = draw[6:4];
+  wire [3:0] qos = draw[10:7];
 
   {{ wires }}
 
@@ -136,7 +136,7 @@ module axi_writer_fed #(
       .clk(clk),
       .reset(reset),
       .clear(reset || !stopped),
-      .seed(seed),
+      .seed(draw),
       .latency(latency),
       .error_mask(error_mask),
       .error_first({{ addr_w }}'d1),

@@ -17,7 +17,7 @@ module row_writer_fed (
     output wire [{{ addr_w - 1 }}:0] write_address,
     output wire [255:0] write_data,
     output wire [7:0] write_strobe,
-    input  wire [31:0] seed,
+    input  wire [31:0] draw,  // seed of what is random here
     input  wire [15:0] warm_up,
     output wire idle
 );
@@ -47,7 +47,7 @@ module row_writer_fed (
     told <= stop;
     if (reset) begin
       spent  <= 16'd0;
-      random <= seed | 32'd1;
+      random <= draw | 32'd1;
     end else begin
       random <= xorshift(random);
       if (!run) spent <= spent + 16'd1;
@@ -59,7 +59,7 @@ module row_writer_fed (
 
   assign row_ready   = rows_ready && run;
   assign place_ready = places_ready && run;
-  assign write_valid = sector_valid && run;
+  assign write_valid = sector_valid && run && !reset;
 
   row_writer dut (
       .clk(clk),

@@ -83,14 +83,17 @@ module axi_reader #(
   wire              asked_valid;
   wire              asked_ready;
   wire [ADDR_W-1:0] asked_address;
+  wire              request_room;
+
+  assign request_ready = request_room || stop;
 
   stream_reg #(
       .WIDTH(ADDR_W)
   ) u_request (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(request_valid),
-      .push_ready(request_ready),
+      .push_valid(request_valid && !stop),
+      .push_ready(request_room),
       .push_data (request_address),
       .pop_valid (asked_valid),
       .pop_ready (asked_ready),

@@ -86,7 +86,9 @@ module axi_writer #(
   wire [       255:0] next_data;
   wire [   WORDS-1:0] next_strobe;
 
-  assign write_ready = room && queue_ready;
+  wire                accept = write_valid && room && queue_ready && !stop;
+
+  assign write_ready = (room && queue_ready) || stop;
 
   stream_fifo #(
       .WIDTH(ADDR_W + 256 + WORDS),
@@ -94,7 +96,7 @@ module axi_writer #(
   ) u_queue (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(write_valid && room),
+      .push_valid(write_valid && room && !stop),
       .push_ready(queue_ready),
       .push_data ({write_strobe, write_data, write_address}),
       .pop_valid (next_valid),
@@ -220,8 +222,7 @@ module axi_writer #(
   assign error        = error_q;
   assign idle         = inside_q == {INSIDE_W{1'b0}};
 
-  wire accept = write_valid && write_ready;
-  wire drop   = next_valid && stop;
+  wire drop = next_valid && stop;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
