@@ -39,6 +39,9 @@ macro_rules! blocks {
             block av_array::AvArray;
             block key_buffer::KeyBuffer;
             block value_buffer::ValueBuffer;
+            block axi_reader::AxiReader;
+            block row_writer::RowWriter;
+            block axi_writer::AxiWriter;
         }
     };
 }

@@ -190,3 +190,52 @@ fn zero_eliminator_faults() {
     fails_with("localparam PARTNER = lane ^ 2;", "localparam PARTNER = lane ^ 1;");
     fails_with("s2_start_q <= s1_start_q;", "s2_start_q <= start;");
 }
+
+/// The rules of AXI4 on the read master; with bursts of one sector also that nothing is answered that was not asked.
+#[test]
+fn axi_reader() {
+    for most in [1, 2] {
+        let parameters = [("ADDR_W", 32), ("MAX_BURST", most)];
+        let change = |p: &mut Params| (p.axi_data_width, p.addr_width) = (256, 32);
+        Proof::new("axi_reader", &format!("burst{most}"), change, &parameters).holds();
+    }
+}
+
+#[test]
+fn axi_reader_faults() {
+    let change = |p: &mut Params| (p.axi_data_width, p.addr_width) = (256, 32);
+    let proof = |most| {
+        let parameters = [("ADDR_W", 32), ("MAX_BURST", most)];
+        Proof::new("axi_reader", &format!("faults{most}"), change, &parameters)
+    };
+    proof(2).fails_with("axi_reader", "&& next_in_page_q != {PAGE_W{1'b0}}", "");
+    proof(2).fails_with("stream_reg", "if (advance) head_data_q", "head_data_q");
+    proof(1).fails_with(
+        "axi_reader",
+        "land = beat_valid && beat_ready && beat_last",
+        "land = m_axi_rvalid && m_axi_rready && m_axi_rlast",
+    );
+    proof(1).fails_with(
+        "axi_reader",
+        "beat_ready     = take_response",
+        "beat_ready     = 1'b1",
+    );
+}
+
+/// The rules of AXI4 on the write master, and that it is idle only when all is answered.
+#[test]
+fn axi_writer() {
+    let change = |p: &mut Params| (p.axi_data_width, p.addr_width) = (128, 32);
+    let proof = Proof::new("axi_writer", "w128", change, &[("ADDR_W", 32)]);
+    proof.holds();
+    let fails_with = |find, replace| proof.fails_with("axi_writer", find, replace);
+    fails_with("next_valid && !stop && aw_ready", "next_valid && aw_ready");
+    fails_with(
+        "if (m_axi_wvalid && m_axi_wready) beat_q",
+        "if (m_axi_wvalid) beat_q",
+    );
+    fails_with(
+        "answered_q <= m_axi_bvalid;",
+        "answered_q <= m_axi_wvalid && m_axi_wready && m_axi_wlast;",
+    );
+}

@@ -7,6 +7,7 @@
 
 pub mod datapath;
 mod lists;
+mod axi_memory;
 pub mod measure;
 mod primitives;
 pub mod rows;
@@ -52,13 +53,24 @@ pub trait Bench: Sync {
         random: &mut Random,
     ) -> anyhow::Result<Case>;
 
-    /// The Verilog under test, with a fault if one is given: the block with all it instantiates, unless the bench puts
-    /// something around it.
+    /// Puts a block that has more than streams to connect into a top module of the bench's own, which supplies the rest
+    /// (a memory, say): adds its source to `design` and names it as the top, with its interface. The case is then made
+    /// for that interface. The top has the block's Verilog parameters, and follows the point's reset.
     ///
     /// # Errors
-    /// As the function [`design`].
+    /// When the top cannot be made at the point.
+    fn surround(&self, _point: &Point, _design: &mut Design) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// The Verilog under test, with a fault if one is given: the block with all it instantiates, and what surrounds it.
+    ///
+    /// # Errors
+    /// As the function [`design`] and [`Bench::surround`].
     fn design(&self, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
-        design(self.block(), point, mutant)
+        let mut design = design(self.block(), point, mutant)?;
+        self.surround(point, &mut design)?;
+        Ok(design)
     }
 
     /// Faults that the bench must notice.
@@ -421,7 +433,7 @@ impl Rig {
     /// Builds a block at a point, with a fault if one is given.
     ///
     /// # Errors
-    /// As [`design`] and [`Builder::build`].
+    /// As [`Bench::design`] and [`Builder::build`].
     pub fn new(
         builder: &Builder,
         bench: &'static dyn Bench,
@@ -434,7 +446,7 @@ impl Rig {
     /// Builds a block so that it can write waveforms.
     ///
     /// # Errors
-    /// As [`design`] and [`Builder::build`].
+    /// As [`Bench::design`] and [`Builder::build`].
     pub fn traced(builder: &Builder, bench: &'static dyn Bench, point: &Point) -> anyhow::Result<Self> {
         Self::of(
             builder,
@@ -462,7 +474,7 @@ impl Rig {
         })
     }
 
-    /// The block's interface at this point.
+    /// The interface that is driven at this point: the block's, or that of its surroundings.
     pub fn interface(&self) -> &Interface {
         &self.interface
     }

@@ -3,7 +3,7 @@
 use super::{BENCHES, Bench, Point, Random};
 use crate::config::{Config, Reset};
 use crate::rtl::{self, Direction, render_template};
-use crate::sim::{Beats, Case};
+use crate::sim::{Beats, Case, Design};
 use anyhow::{Context as _, anyhow, ensure};
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -66,13 +66,27 @@ pub fn testbenches(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>>
     }
     for bench in BENCHES {
         let block = bench.block();
-        let written = testbench(*bench, config).with_context(|| format!("testbench of `{block}`"))?;
+        let point = Point {
+            name: "output".into(),
+            config: config.clone(),
+            parameters: Vec::new(),
+        };
+        let context = || format!("testbench of `{block}`");
+        let design = bench.design(&point, None).with_context(context)?;
+        let written = testbench(*bench, &point, &design).with_context(context)?;
         files.extend(written.into_iter().map(|(path, text)| (path, text.into_bytes())));
         let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-        let sources: Vec<_> = rtl::closure(module, config)?
-            .iter()
-            .map(|name| format!("rtl/{name}.v"))
-            .collect();
+        let needed = rtl::closure(module, config)?;
+        let mut sources = Vec::new();
+        for (name, text) in &design.sources {
+            // The block's own Verilog is part of the output; what surrounds it is not.
+            if needed.iter().any(|module| *name == format!("{module}.v")) {
+                sources.push(format!("rtl/{name}"));
+            } else {
+                files.insert(format!("tb/{name}"), stamped("//", text).into());
+                sources.push(format!("tb/{name}"));
+            }
+        }
         views.push(BenchView {
             block,
             sources: sources.join(" "),
@@ -95,18 +109,12 @@ fn stamped(comment: &str, text: &str) -> String {
 }
 
 /// One block's testbench and vectors.
-fn testbench(bench: &dyn Bench, config: &Config) -> anyhow::Result<Vec<(String, String)>> {
+fn testbench(bench: &dyn Bench, point: &Point, design: &Design) -> anyhow::Result<Vec<(String, String)>> {
     let block = bench.block();
-    let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-    let interface = module.interface(config, &[]);
-    let point = Point {
-        name: "output".into(),
-        config: config.clone(),
-        parameters: Vec::new(),
-    };
+    let (config, interface) = (&point.config, &design.interface);
     let mut rows = bench.rows_per_run();
     let (case, vectors) = loop {
-        let case = bench.case(&point, &interface, rows, &mut Random::seed_from_u64(SEED))?;
+        let case = bench.case(point, interface, rows, &mut Random::seed_from_u64(SEED))?;
         ensure!(
             case.rows() == rows,
             "the case has {} rows, not the {rows} asked for",
@@ -147,6 +155,7 @@ fn testbench(bench: &dyn Bench, config: &Config) -> anyhow::Result<Vec<(String, 
     );
     let mut context = tera::Context::new();
     context.insert("block", block);
+    context.insert("top", &design.top);
     context.insert("rows", &rows);
     context.insert("patience", &case.patience);
     context.insert("connections", &connections(config, &case, &streams, &ports));

@@ -159,6 +159,14 @@ impl Reset {
             Reset::SyncLow | Reset::AsyncLow => "rst_n",
         }
     }
+
+    /// Verilog expression that is true in reset.
+    pub fn active(self) -> &'static str {
+        match self {
+            Reset::SyncHigh | Reset::AsyncHigh => "rst",
+            Reset::SyncLow | Reset::AsyncLow => "!rst_n",
+        }
+    }
 }
 
 words! {

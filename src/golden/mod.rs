@@ -7,6 +7,8 @@
 
 pub mod attention;
 pub mod av_array;
+pub mod axi_reader;
+pub mod axi_writer;
 pub mod cascade;
 pub mod case;
 pub mod command;
@@ -21,6 +23,7 @@ pub mod quant;
 pub mod random;
 pub mod requant_decision;
 pub mod roof;
+pub mod row_writer;
 pub mod rows;
 pub mod sectors;
 pub mod sequence;

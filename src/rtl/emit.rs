@@ -33,16 +33,15 @@ struct ResetStyle {
 
 impl From<Reset> for ResetStyle {
     fn from(reset: Reset) -> Self {
-        let (edge, active) = match reset {
-            Reset::SyncHigh => ("", "rst"),
-            Reset::SyncLow => ("", "!rst_n"),
-            Reset::AsyncHigh => (" or posedge rst", "rst"),
-            Reset::AsyncLow => (" or negedge rst_n", "!rst_n"),
+        let edge = match reset {
+            Reset::SyncHigh | Reset::SyncLow => "",
+            Reset::AsyncHigh => " or posedge rst",
+            Reset::AsyncLow => " or negedge rst_n",
         };
         ResetStyle {
             port: reset.port(),
             edge,
-            active,
+            active: reset.active(),
         }
     }
 }

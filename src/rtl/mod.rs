@@ -4,6 +4,7 @@
 //! and parameter-shaped logic that its template prints. Emission, filelist, manifest, lint, testbench and
 //! co-simulation all come from that description.
 
+mod axi;
 mod emit;
 pub mod format;
 pub mod logic;

@@ -1,0 +1,101 @@
+//! The memory behind the AXI4 masters in their benches: `templates/tb/tb_axi_memory.sv`, what it holds, and how a bench's
+//! top module is made around it.
+
+use super::Point;
+use crate::rtl::{self, Direction, Interface};
+use crate::sim::Design;
+use anyhow::Context as _;
+use std::fmt::Write as _;
+
+/// The memory's source.
+pub(super) const SOURCE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/templates/tb/tb_axi_memory.sv"
+));
+
+/// The AXI4 ports of the memory that a master drives.
+const DRIVEN: &[&str] = &[
+    "arvalid", "arid", "araddr", "arlen", "arsize", "arburst", "arlock", "arcache", "arprot", "arqos",
+    "rready", "awvalid", "awid", "awaddr", "awlen", "awsize", "awburst", "awlock", "awcache", "awprot",
+    "awqos", "wvalid", "wdata", "wstrb", "wlast", "bready",
+];
+/// Those that it drives itself.
+const ANSWERED: &[&str] = &[
+    "arready", "rvalid", "rid", "rdata", "rresp", "rlast", "awready", "wready", "bvalid", "bid", "bresp",
+];
+
+fn mix(x: u32) -> u32 {
+    let x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
+    let x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
+    x ^ x >> 16
+}
+
+fn noise(address: u64) -> u32 {
+    mix(address as u32 ^ mix(((address >> 32) as u32).wrapping_add(1)))
+}
+
+/// What the memory holds at a word (4 bytes) that was never written.
+pub(super) fn word(address: u64) -> u32 {
+    noise(address & !3)
+}
+
+/// Whether the beat that a byte address lies in is answered with an error.
+pub(super) fn beat_fails(address: u64, point: &Point, error_mask: u32) -> bool {
+    let bytes = u64::from(point.config.axi_data_width / 8);
+    error_mask != 0 && noise(!(address / bytes * bytes)) & error_mask == 0
+}
+
+/// Whether any of the beats that hold the sector at a byte address is.
+pub(super) fn fails(address: u64, point: &Point, error_mask: u32) -> bool {
+    (0..32)
+        .step_by(8)
+        .any(|offset| beat_fails(address + offset, point, error_mask))
+}
+
+/// Makes `template` the top of a design around its block, with the memory, ports and streams as in `interface`. The template
+/// sees the AXI4 connections (`wires`, `dut_axi`, `memory_axi`), the reset (`rst_port`, and `reset`, true in reset), the
+/// sizes `addr_w`, `data_w`, `id_w`, `sector_w`, and what `more` inserts.
+pub(super) fn surround(
+    point: &Point,
+    design: &mut Design,
+    template: &str,
+    interface: Interface,
+    more: impl FnOnce(&mut tera::Context),
+) -> anyhow::Result<()> {
+    let config = &point.config;
+    let mut wires = String::new();
+    let (mut block, mut memory) = (Vec::new(), Vec::new());
+    let axi = |port: &(Direction, rtl::Field)| port.1.name.starts_with("m_axi_");
+    for (_, field) in design.interface.ports.iter().filter(|port| axi(port)) {
+        let _ = writeln!(wires, "wire [{}:0] {};", field.width - 1, field.name);
+        block.push(format!(".{0}({0})", field.name));
+    }
+    for name in DRIVEN.iter().chain(ANSWERED) {
+        let full = format!("m_axi_{name}");
+        let connected = design.interface.ports.iter().any(|(_, field)| field.name == full);
+        let signal = match (connected, DRIVEN.contains(name)) {
+            (true, _) => full,
+            (false, true) => "'d0".to_owned(),
+            (false, false) => String::new(),
+        };
+        memory.push(format!(".{name}({signal})"));
+    }
+    let mut context = tera::Context::new();
+    context.insert("wires", wires.trim_end());
+    context.insert("dut_axi", &block.join(",\n      "));
+    context.insert("memory_axi", &memory.join(",\n      "));
+    context.insert("rst_port", config.reset.port());
+    context.insert("reset", config.reset.active());
+    context.insert("addr_w", &config.addr_width);
+    context.insert("data_w", &config.axi_data_width);
+    context.insert("id_w", &config.id_width);
+    context.insert("sector_w", &(config.addr_width - 5));
+    more(&mut context);
+    let top = format!("{}_fed", design.top);
+    let text = rtl::render_template(template, &context).with_context(|| format!("`{top}`"))?;
+    design.sources.push((format!("{top}.sv"), text));
+    design.sources.push(("tb_axi_memory.sv".into(), SOURCE.into()));
+    design.top = top;
+    design.interface = interface;
+    Ok(())
+}
