@@ -199,13 +199,23 @@ fn the_softmax_takes_the_cycles_that_its_header_states() {
     let builder = Builder::new().unwrap();
     let bench = bench::bench("softmax").unwrap();
     // The rows of the last three are as long in beats as the buffers are made for.
-    let names = ["spatten", "edge", "tiny", "p16-table", "p11", "p14-table", "lanes16"];
+    let names = [
+        "spatten",
+        "edge",
+        "tiny",
+        "p16-table",
+        "p11",
+        "p14-table",
+        "lanes16",
+    ];
     for point in bench.points().unwrap() {
         if !names.contains(&point.name.as_str()) {
             continue;
         }
         let (name, most) = (point.name.clone(), point.config.max_tokens as usize);
-        let point = point.config(|c| c.reset = spatten_gen::config::Reset::SyncHigh).unwrap();
+        let point = point
+            .config(|c| c.reset = spatten_gen::config::Reset::SyncHigh)
+            .unwrap();
         let stand = Stand::new(&builder, point).unwrap();
         let sizes = *stand.sizes();
         let (lanes, slack) = (sizes.lanes as usize, sizes.verdict_slack());
@@ -228,12 +238,21 @@ fn the_softmax_takes_the_cycles_that_its_header_states() {
             vec![most; 8],
             (1..=most.min(120)).collect(),
             (1..=most.min(120)).rev().collect(),
-            [vec![most], vec![1; most / lanes + 60], vec![most], vec![0; most / lanes + 60]].concat(),
+            [
+                vec![most],
+                vec![1; most / lanes + 60],
+                vec![most],
+                vec![0; most / lanes + 60],
+            ]
+            .concat(),
         ];
         for lengths in mixtures {
             for wait in [1, slack] {
                 let shown = stand.show(&lengths, wait == 1, wait).unwrap();
-                assert_eq!(shown.bubbles, 0, "{name}, rows of {lengths:?}, verdicts after {wait}");
+                assert_eq!(
+                    shown.bubbles, 0,
+                    "{name}, rows of {lengths:?}, verdicts after {wait}"
+                );
             }
         }
         // Verdicts that come much later cost cycles, and nothing else.

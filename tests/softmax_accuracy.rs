@@ -10,6 +10,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 use spatten_gen::config::ExpMethod::{self, Poly5, Table};
+use spatten_gen::golden::model::Model;
+use spatten_gen::golden::quant::{Factor, quantise};
+use spatten_gen::golden::rows::ProbRows;
 use spatten_gen::golden::softmax::{Exp2, MAX_ROW, Scale, Softmax};
 use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
@@ -438,8 +441,8 @@ fn check_rows(rows: &[Row]) -> Vec<Errors> {
 }
 
 const TABLE_HEAD: &str = "\
-| P | method | exponential | flat | adversarial | random | mean of random |
-|---|---|---|---|---|---|---|
+| P | method | exponential | flat | adversarial | random | mean | real | mean |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 fn scale(mantissa: u16, shift: u8) -> Scale {
@@ -582,24 +585,86 @@ fn random_rows(count: usize) -> Vec<Row> {
     (0..count).map(&mut row).collect()
 }
 
+/// `log2(value)` with 16 fraction bits, rounded down, by repeated squaring: the same on every machine.
+fn log2(value: u32) -> i64 {
+    let whole = value.ilog2();
+    let mut rest = u128::from(value) << (62 - whole); // 1 <= rest < 2, 62 fraction bits
+    let mut result = i64::from(whole);
+    for _ in 0..16 {
+        rest = (rest * rest) >> 62;
+        let bit = rest >> 63;
+        rest >>= bit;
+        result = 2 * result + bit as i64;
+    }
+    result
+}
+
+/// Rows of real models: scores of MiniLM, from its quantised queries and keys, and scores that have the stored
+/// probabilities of SmolLM2, drawn from what rounds to each: to its logarithm, 16 fraction bits.
+fn real_rows() -> Vec<Row> {
+    let mut random = Pcg64Mcg::seed_from_u64(6);
+    let model = Model::load("tests/data/minilm.safetensors".as_ref()).unwrap();
+    let mut rows = Vec::new();
+    for (number, layer) in model.layers.iter().enumerate() {
+        let quantised = |tensor: &[f32]| {
+            let values: Vec<f64> = tensor.iter().copied().map(f64::from).collect();
+            quantise(&values, 12).unwrap()
+        };
+        let (q, k) = (quantised(&layer.q), quantised(&layer.k));
+        let exponent = q.scale * k.scale / (model.head_dim as f64).sqrt() * std::f64::consts::LOG2_E;
+        let factor = Factor::nearest(exponent);
+        let head = model.tokens * model.head_dim;
+        for (index, query) in q.values.chunks(model.head_dim).enumerate().step_by(3) {
+            let keys = &k.values[index / model.tokens * head..][..head];
+            let product = |key: &[i32]| key.iter().zip(query).map(|(a, b)| i64::from(a * b)).sum();
+            rows.push((
+                format!("MiniLM, layer {number}, row {index}"),
+                keys.chunks(model.head_dim).map(product).collect(),
+                scale(factor.mantissa, factor.shift),
+            ));
+        }
+    }
+    for keys in [102, 204, 1024] {
+        let file = format!("tests/data/smollm2_rows_{keys}.safetensors");
+        for (index, row) in ProbRows::load(file.as_ref()).unwrap().rows.iter().enumerate() {
+            let score = |&prob: &u16| {
+                let (low, high) = (
+                    (64 * u32::from(prob)).saturating_sub(32),
+                    64 * u32::from(prob) + 32,
+                );
+                log2(random.random_range(low + 1..=high))
+            };
+            rows.push((
+                format!("SmolLM2, {keys} keys, row {index}"),
+                row.probs.iter().map(score).collect(),
+                scale(1, 16),
+            ));
+        }
+    }
+    rows
+}
+
 /// The rows of the proof; the document's table of measured errors must hold what they give.
 #[test]
 fn rows_are_within_one_and_errors_are_as_documented() {
-    let random = check_rows(&random_rows(600));
-    let kinds = [
-        check_rows(&flat_rows()),
-        check_rows(&adversarial_rows()),
-        random.clone(),
-    ];
+    let [flat, adversarial, random, real] =
+        [flat_rows(), adversarial_rows(), random_rows(600), real_rows()].map(|rows| check_rows(&rows));
     let mut table = String::from(TABLE_HEAD);
     for (index, (p, method)) in configurations().into_iter().enumerate() {
         let spread = check_exponential(&Softmax::new(p, method)).unwrap();
-        let [flat, adversarial, any] = kinds.each_ref().map(|errors| errors[index].max);
-        let mean = random[index].sum / random[index].count as f64;
+        let mean = |errors: &Errors| errors.sum / errors.count as f64;
         let method = if method == Poly5 { "poly5" } else { "table" };
-        let figures = [spread, flat, adversarial, any, mean]
-            .map(|figure| format!("{figure:.3}"))
-            .join(" | ");
+        let figures = [
+            spread,
+            flat[index].max,
+            adversarial[index].max,
+            random[index].max,
+            mean(&random[index]),
+            real[index].max,
+            mean(&real[index]),
+        ]
+        .map(|figure| format!("{figure:.3}"))
+        .join(" | ");
         writeln!(table, "| {p} | `{method}` | {figures} |").unwrap();
     }
     println!("{table}");
