@@ -1,6 +1,6 @@
 //! The generated testbenches as a user without Rust runs them: they pass, and a fault anywhere turns them red.
 
-use spatten_gen::config::{Config, Params, Reset};
+use spatten_gen::config::{Config, PRESETS, Params, Reset};
 use spatten_gen::sim::{Verilator, candidates};
 use spatten_gen::{bench, flow};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,12 @@ fn icarus() -> Option<[String; 2]> {
 fn every_block_passes_in_four_states_with_every_reset() {
     let Some([iverilog, vvp]) = icarus() else { return };
     for reset in [Reset::SyncHigh, Reset::SyncLow, Reset::AsyncHigh, Reset::AsyncLow] {
-        let output = Output::new(&format!("{reset:?}"), |params| params.reset = reset);
+        let output = Output::new(&format!("{reset:?}"), |params| {
+            *params = Params {
+                reset,
+                ..PRESETS[3].params()
+            };
+        });
         let (pass, text) = output.make(&["sim-icarus", "SEEDS=0 3 5", &iverilog, &vvp]);
         assert!(pass, "{reset:?}:\n{text}");
         assert_eq!(text.matches("PASS ").count(), 3 * bench::BENCHES.len(), "{text}");

@@ -5,9 +5,9 @@
 //! failure, and showing that the checks fire (a corrupted expectation and every [`Mutant`] of the Verilog must be
 //! noticed).
 
+mod axi_memory;
 pub mod datapath;
 mod lists;
-mod axi_memory;
 pub mod measure;
 mod primitives;
 pub mod rows;
@@ -199,12 +199,10 @@ pub static CHAINS: &[&dyn Bench] = &[&datapath::Datapath];
 /// When there is none, with the names there are.
 pub fn bench(block: &str) -> anyhow::Result<&'static dyn Bench> {
     let all = || BENCHES.iter().chain(CHAINS).copied();
-    all()
-        .find(|b| b.block() == block)
-        .ok_or_else(|| {
-            let names: Vec<_> = all().map(|b| b.block()).collect();
-            anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
-        })
+    all().find(|b| b.block() == block).ok_or_else(|| {
+        let names: Vec<_> = all().map(|b| b.block()).collect();
+        anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
+    })
 }
 
 /// The point called `name` of a bench, or all its points.
