@@ -134,12 +134,6 @@ impl Bench for HeadImportance {
                 "1'b1",
             ),
             mutant(
-                "one read more than there is room for",
-                "head_importance",
-                "places_q != ONE_PLACE",
-                "places_q != {KEY_COUNT_W{1'b0}}",
-            ),
-            mutant(
                 "places not given back",
                 "head_importance",
                 "if (given && !read) begin",
