@@ -121,15 +121,12 @@ impl Bench for QkArray {
                 "count_q <= (key_count == {COUNT_W{1'b0}}) ? key_count : LEAVES[COUNT_W-1:0]",
             ),
             array("last lost", "last_q, count_q}", "1'b0, count_q}"),
-            array("last of the beat after", "last_q, count_q}", "key_last, count_q}"),
             array("context out of step", "{ctx_q, add_q", "{next_ctx, add_q"),
-            array("second pass out of step", "{ctx_q, add_q", "{ctx_q, next_add"),
             array(
                 "query of the next row",
                 "if (!row_open_q) begin",
                 "if (next_valid) begin",
             ),
-            array("query not renewed", "row_open_q <= !key_last", "row_open_q <= 1'b1"),
             array(
                 "row begun without its query",
                 "&& (row_open_q || next_valid)",
@@ -212,19 +209,9 @@ impl Bench for QkArray {
             ),
             leaf("sign of a sum of four lost", "{2{four_q[FOUR_W-1]}}", "2'b00"),
             leaf(
-                "sign of a sum of sixteen lost",
-                "{sixteen_q[SIXTEEN_W-1], sixteen_q}",
-                "{1'b0, sixteen_q}",
-            ),
-            leaf(
                 "a product left out",
                 "(terms[2*FOUR_W+:FOUR_W] + terms[3*FOUR_W+:FOUR_W])",
                 "terms[2*FOUR_W+:FOUR_W]",
-            ),
-            leaf(
-                "half of the products left out",
-                "sum_q <= sixteens[0+:SUM_W] + sixteens[SUM_W+:SUM_W]",
-                "sum_q <= sixteens[0+:SUM_W]",
             ),
             leaf("a stage out of step", "if (step[2])", "if (step[3])"),
         ]
