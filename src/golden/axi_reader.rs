@@ -29,7 +29,7 @@ mod tests {
             let base = base & address_mask(addr_width) & !31;
             let bases = vec![base; 1 << log];
             let (_, local) = channel_address(a, &bases, addr_width);
-            prop_assert_eq!(absolute(base, (a / 32 >> log) * 32, addr_width), local & !31);
+            prop_assert_eq!(absolute(base, ((a / 32) >> log) * 32, addr_width), local & !31);
         }
     }
 
