@@ -150,8 +150,8 @@ impl Bench for KeyBuffer {
         vec![
             mutant("fill bank not switched", "fill_bank_q <= !fill_bank_q", "fill_bank_q <= fill_bank_q"),
             mutant("read bank not switched", "read_bank_q <= !read_bank_q", "read_bank_q <= read_bank_q"),
-            mutant("release ignored", "wire free = row_end && row_release;", "wire free = 1'b0;"),
-            mutant("every row releases", "wire free = row_end && row_release;", "wire free = row_end;"),
+            mutant("release ignored", "free = row_end && row_release;", "free = 1'b0;"),
+            mutant("every row releases", "free = row_end && row_release;", "free = row_end;"),
             mutant("bank not freed", " & ~({1'b0, free} << read_bank_q)", ""),
             mutant("release before the list's end", "(whole || !(short && row_release))", "1'b1"),
             mutant("read before it is written", "read_word_q < fill_word_q", "read_word_q <= fill_word_q"),

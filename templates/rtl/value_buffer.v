@@ -19,7 +19,8 @@
 // Latency      a row of one beat accepted in cycle t, its list whole, is offered in cycle t+{{ latency }}. Rows passed through: prob in
 //              cycle t+1, values in the cycle in which they come.
 // Throughput   a row of which the list's first n positions are picked from takes at most n / ({{ multipliers }} / D) beats, rounded
-//              up: no longer than its keys took. Random survivors, 10 to 100 % of 128 to 1024: see measured figures.
+//              up: no longer than its keys took. With 8 slots, random survivors, 10 to 100 % of 128 to 1024 positions,
+//              leave at 90 % of {{ multipliers }} / D values a cycle on average; with 16 at 85 %. Short sparse rows are slower.
 // Timing       value_data comes from the RAMs through one three-way choice, or from load_data; load_ready follows
 //              value_ready within the cycle.
 // Reset        frees both banks. RAM and payload registers have no reset: valid bits qualify them.
@@ -204,10 +205,23 @@ module value_buffer #(
   reg  [             PLACES-1:0] release_q;
   reg  [           PLACES*2-1:0] dims_q;
   reg  [       PLACES*CTX_W-1:0] ctxs_q;
-  reg  [PLACES*LANES*LANE_W-1:0] slots_q;
+  reg  [ PLACES*LANES*LANES-1:0] lanes_q;  // by pick: the lanes of its slot
   reg  [       PLACES*LANES-1:0] odds_q;
   reg  [ PLACES*LANES*ROW_W-1:0] rows_q;
   reg  [PLACES*LANES*PROB_W-1:0] probs_q;
+
+  wire [LANE_W-1:0] s1_slot_mask = {LANE_W{1'b1}} << s1_dim_q;
+  wire [LANES*LANES-1:0] s1_lanes;
+
+  generate
+    for (entry = 0; entry < LANES; entry = entry + 1) begin : g_pick
+      for (lane = 0; lane < LANES; lane = lane + 1) begin : g_lane
+        localparam [LANE_W-1:0] SELF = lane[LANE_W-1:0];
+
+        assign s1_lanes[entry*LANES+lane] = s1_slots_q[entry*LANE_W+:LANE_W] == (SELF & s1_slot_mask);
+      end
+    end
+  endgenerate
 
   // Places from the oldest on that are used up are dropped, two in a cycle at most. The window begins behind them, so
   // that what is chosen does not depend on when they are dropped. Vectors called kept are those after the drop; their low
@@ -230,8 +244,8 @@ module value_buffer #(
   wire [       PLACES*CTX_W-1:0] kept_ctxs = drop_2 ? ctxs_q >> (2 * CTX_W) : drop_1 ? ctxs_q >> CTX_W : ctxs_q;
   wire [       PLACES*LANES-1:0] kept_left = drop_2 ? left_q >> (2 * LANES) : drop_1 ? left_q >> LANES : left_q;
   wire [       PLACES*LANES-1:0] kept_odds = drop_2 ? odds_q >> (2 * LANES) : drop_1 ? odds_q >> LANES : odds_q;
-  wire [PLACES*LANES*LANE_W-1:0] kept_slots =
-      drop_2 ? slots_q >> (2 * LANES * LANE_W) : drop_1 ? slots_q >> (LANES * LANE_W) : slots_q;
+  wire [ PLACES*LANES*LANES-1:0] kept_lanes =
+      drop_2 ? lanes_q >> (2 * LANES * LANES) : drop_1 ? lanes_q >> (LANES * LANES) : lanes_q;
   wire [ PLACES*LANES*ROW_W-1:0] kept_rows =
       drop_2 ? rows_q >> (2 * LANES * ROW_W) : drop_1 ? rows_q >> (LANES * ROW_W) : rows_q;
   wire [PLACES*LANES*PROB_W-1:0] kept_probs =
@@ -278,22 +292,13 @@ module value_buffer #(
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_choose
       localparam OTHER = (lane + STRIDE) % LANES;
-      localparam [LANE_W-1:0] SELF = lane[LANE_W-1:0];
 
-      wire [PLACES*LANES-1:0] mine;
+      wire [ENTRIES-1:0] seen;  // picks of the slot, in the window and of its row
 
-      for (place = 0; place < PLACES; place = place + 1) begin : g_slot
-        wire [LANE_W-1:0] slot = SELF & ({LANE_W{1'b1}} << dims_q[place*2+:2]);
-
-        for (entry = place * LANES; entry < (place + 1) * LANES; entry = entry + 1) begin : g_pick
-          assign mine[entry] = left_q[entry] && slots_q[entry*LANE_W+:LANE_W] == slot;
-        end
+      for (entry = 0; entry < ENTRIES; entry = entry + 1) begin : g_seen
+        assign seen[entry] = kept_left[entry] && kept_lanes[entry*LANES+lane] && entry_row[entry];
       end
 
-      wire [PLACES*LANES-1:0] kept_mine = drop_2 ? mine >> (2 * LANES) : drop_1 ? mine >> LANES : mine;
-      wire [PLACES*LANES-1:0] unused_mine = kept_mine;  // of which those beyond the window wait
-
-      wire [ENTRIES-1:0] seen = kept_mine[ENTRIES-1:0] & entry_row;
       wire [ENTRIES-1:0] evens = seen & ~kept_odds[ENTRIES-1:0];
       wire [ENTRIES-1:0] odds = seen & kept_odds[ENTRIES-1:0];
       wire [ENTRIES-1:0] first_seen = first(seen);
@@ -368,8 +373,8 @@ module value_buffer #(
         dims_q[place*2+:2]         <= enter ? s1_dim_q : kept_dims[place*2+:2];
         ctxs_q[place*CTX_W+:CTX_W] <= enter ? s1_ctx_q : kept_ctxs[place*CTX_W+:CTX_W];
         odds_q[place*LANES+:LANES] <= enter ? s1_odds_q : kept_odds[place*LANES+:LANES];
-        slots_q[place*LANES*LANE_W+:LANES*LANE_W] <=
-            enter ? s1_slots_q : kept_slots[place*LANES*LANE_W+:LANES*LANE_W];
+        lanes_q[place*LANES*LANES+:LANES*LANES] <=
+            enter ? s1_lanes : kept_lanes[place*LANES*LANES+:LANES*LANES];
         rows_q[place*LANES*ROW_W+:LANES*ROW_W] <=
             enter ? s1_rows_q : kept_rows[place*LANES*ROW_W+:LANES*ROW_W];
         probs_q[place*LANES*PROB_W+:LANES*PROB_W] <=
@@ -430,7 +435,7 @@ module value_buffer #(
   wire [ LANES*PART_W-1:0] odd_data;
 
   generate
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_lane
+    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_read
       localparam HOST = (lane + LANES - STRIDE) % LANES;
 
       wire [PROB_W-1:0] even_prob = s3_even_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_even_q[lane]}};
