@@ -16,8 +16,17 @@ macro_rules! blocks {
             primitive lane_packer::LanePacker;
             primitive topk_select::TopkSelect;
             primitive topk_filter::TopkFilter;
+            primitive reg_fifo::RegFifo;
+            primitive round_robin::RoundRobin;
+            primitive vector_addresses::VectorAddresses;
+            primitive port_turn::PortTurn;
+            primitive fetch_port::FetchPort;
+            primitive sector_crossbar::SectorCrossbar;
+            primitive sector_lane::SectorLane;
+            primitive plane_assembler::PlaneAssembler;
             block zero_eliminator::ZeroEliminator;
             block topk_engine::TopkEngine;
+            block plane_fetcher::PlaneFetcher;
         }
     };
 }

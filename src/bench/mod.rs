@@ -50,6 +50,15 @@ pub trait Bench: Sync {
         random: &mut Random,
     ) -> anyhow::Result<Case>;
 
+    /// What stands around the block while it is tested, for a block that needs a partner which answers it: a top of its
+    /// own that instantiates the block. It takes the block's Verilog parameters; the case is made for its interface.
+    ///
+    /// # Errors
+    /// When its Verilog cannot be rendered.
+    fn stand(&self, _point: &Point) -> anyhow::Result<Option<Stand>> {
+        Ok(None)
+    }
+
     /// Faults that the bench must notice.
     fn mutants(&self) -> Vec<Mutant> {
         Vec::new()
@@ -118,6 +127,17 @@ impl Point {
         self.parameters.push((name, value));
         self
     }
+}
+
+/// A top around a block, for its bench only.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    /// Module name.
+    pub module: &'static str,
+    /// Verilog text.
+    pub text: String,
+    /// Ports of the top.
+    pub interface: Interface,
 }
 
 /// A fault to inject into the emitted Verilog.
@@ -231,6 +251,17 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
+}
+
+/// The Verilog to simulate at a point: the block, in its stand when it has one.
+fn tested(bench: &dyn Bench, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
+    let mut design = design(bench.block(), point, mutant)?;
+    if let Some(stand) = bench.stand(point)? {
+        design.sources.push((format!("{}.v", stand.module), stand.text));
+        design.top = stand.module.to_owned();
+        design.interface = stand.interface;
+    }
+    Ok(design)
 }
 
 /// The Verilog of a module and of all it instantiates, by module name.
@@ -436,7 +467,7 @@ impl Rig {
         point: &Point,
         mutant: Option<&Mutant>,
     ) -> anyhow::Result<Self> {
-        Self::of(builder, bench, point, design(bench.block(), point, mutant)?)
+        Self::of(builder, bench, point, tested(bench, point, mutant)?)
     }
 
     /// Builds a block so that it can write waveforms.
@@ -450,7 +481,7 @@ impl Rig {
             point,
             Design {
                 trace: true,
-                ..design(bench.block(), point, None)?
+                ..tested(bench, point, None)?
             },
         )
     }

@@ -69,10 +69,15 @@ pub fn testbenches(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>>
         let written = testbench(*bench, config).with_context(|| format!("testbench of `{block}`"))?;
         files.extend(written.into_iter().map(|(path, text)| (path, text.into_bytes())));
         let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-        let sources: Vec<_> = closure(module, config)?
+        let mut sources: Vec<_> = closure(module, config)?
             .iter()
             .map(|name| format!("rtl/{name}.v"))
             .collect();
+        if let Some(stand) = bench.stand(&output_point(config))? {
+            let path = format!("tb/{}.v", stand.module);
+            sources.push(path.clone());
+            files.insert(path, stamped("//", &rtl::format::format(&stand.text)).into());
+        }
         views.push(BenchView {
             block,
             sources: sources.join(" "),
@@ -94,16 +99,23 @@ fn stamped(comment: &str, text: &str) -> String {
     )
 }
 
+/// The configuration that is generated, with the modules' own parameters.
+fn output_point(config: &Config) -> Point {
+    Point {
+        name: "output".into(),
+        config: config.clone(),
+        parameters: Vec::new(),
+    }
+}
+
 /// One block's testbench and vectors.
 fn testbench(bench: &dyn Bench, config: &Config) -> anyhow::Result<Vec<(String, String)>> {
     let block = bench.block();
     let module = rtl::module(block).ok_or_else(|| anyhow!("no module `{block}`"))?;
-    let interface = module.interface(config, &[]);
-    let point = Point {
-        name: "output".into(),
-        config: config.clone(),
-        parameters: Vec::new(),
-    };
+    let point = output_point(config);
+    let stand = bench.stand(&point)?;
+    let top = stand.as_ref().map_or(block, |stand| stand.module);
+    let interface = stand.map_or_else(|| module.interface(config, &[]), |stand| stand.interface);
     let mut rows = bench.rows_per_run();
     let (case, vectors) = loop {
         let case = bench.case(&point, &interface, rows, &mut Random::seed_from_u64(SEED))?;
@@ -147,6 +159,7 @@ fn testbench(bench: &dyn Bench, config: &Config) -> anyhow::Result<Vec<(String, 
     );
     let mut context = tera::Context::new();
     context.insert("block", block);
+    context.insert("top", top);
     context.insert("rows", &rows);
     context.insert("patience", &case.patience);
     context.insert("connections", &connections(config, &case, &streams, &ports));

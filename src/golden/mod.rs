@@ -12,6 +12,7 @@ pub mod command;
 pub mod float;
 pub mod head_importance;
 pub mod model;
+pub mod plane_fetcher;
 pub mod planes;
 pub mod quant;
 pub mod random;

@@ -8,7 +8,7 @@ mod emit;
 pub mod format;
 pub mod logic;
 
-pub(crate) use emit::render_template;
+pub(crate) use emit::{insert_config, render_template};
 pub use emit::{Source, in_order, sources};
 
 use crate::config::Config;

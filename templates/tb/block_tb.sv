@@ -45,7 +45,7 @@ module {{ block }}_tb;
   {% endif %}
   {% endfor %}
 
-  {{ block }} dut (
+  {{ top }} dut (
       {% for connection in connections %}
       .{{ connection.port }}({{ connection.signal }}){% if not loop.last %},{% endif %}
       {% endfor %}
