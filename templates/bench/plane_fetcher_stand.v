@@ -73,7 +73,7 @@ module plane_fetcher_stand #(
   reg  [ 2:0] state_q;
   reg  [ 9:0] age_q;  // of the decoy
   reg         job_gone_q;  // the decoy's job was taken
-  reg         ids_gone_q;  // its last ids were
+  reg         ids_gone_q;  // the last ids of the list at hand were, perhaps before its job
   reg  [31:0] msb_q;
   reg  [31:0] lsb_q;
   reg  [31:0] requests_q;
@@ -113,8 +113,8 @@ module plane_fetcher_stand #(
       age_q <= state_q == DECOY ? age_q + 10'd1 : 10'd0;
       if (!decoy) job_gone_q <= 1'b0;
       else if (pass && fetcher_job_ready) job_gone_q <= 1'b1;
-      if (!decoy) ids_gone_q <= 1'b0;
-      else if (id_valid && id_ready && id_last) ids_gone_q <= 1'b1;
+      if (id_valid && id_ready && id_last) ids_gone_q <= 1'b1;
+      else if (job_valid && job_ready) ids_gone_q <= 1'b0;
     end
   end
 
