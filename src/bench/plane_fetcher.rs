@@ -83,7 +83,11 @@ impl Bench for PlaneFetcher {
             "/templates/bench/plane_fetcher_stand.v"
         ));
         let config = &point.config;
-        let mut context = Shape::new(config).context(config);
+        let shape = Shape::new(config);
+        let mut context = shape.context(config);
+        let depth = (2 * shape.tags).next_power_of_two();
+        context.insert("memory_depth", &depth);
+        context.insert("memory_depth_w", &depth.ilog2());
         rtl::insert_config(&mut context, config)?;
         let address = "request_address[channel*ADDR_W+:ADDR_W]";
         let padded = match config.addr_width {

@@ -51,7 +51,8 @@ module plane_fetcher_stand #(
 
   localparam CHANNELS = {{ channels }};
   localparam ADDR_W   = {{ config.addr_width }};
-  localparam DEPTH    = 32768;  // more than a channel is ever asked for
+  localparam DEPTH_W  = {{ memory_depth_w }};
+  localparam DEPTH    = {{ memory_depth }};  // more than a channel is ever asked for
 
   reg [31:0] now_q;
 
@@ -233,8 +234,8 @@ module plane_fetcher_stand #(
 
       reg [63:0] sector_q[0:DEPTH-1];
       reg [31:0] due_q[0:DEPTH-1];
-      reg [14:0] wr_q;
-      reg [14:0] rd_q;
+      reg [DEPTH_W-1:0] wr_q;
+      reg [DEPTH_W-1:0] rd_q;
       reg [31:0] random_q;
       reg [ 6:0] pause_q;
       reg        out_valid_q;
@@ -258,8 +259,8 @@ module plane_fetcher_stand #(
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) begin
-          wr_q        <= 15'd0;
-          rd_q        <= 15'd0;
+          wr_q        <= {DEPTH_W{1'b0}};
+          rd_q        <= {DEPTH_W{1'b0}};
           random_q    <= 32'd88172645 + CHANNEL[31:0];
           pause_q     <= 7'd0;
           out_valid_q <= 1'b0;
@@ -267,8 +268,8 @@ module plane_fetcher_stand #(
           random_q <= random ^ (now_q == 32'd0 ? seed : 32'd0);
           if (pause_q != 7'd0) pause_q <= pause_q - 7'd1;
           else if (random_q[7:0] == 8'd0) pause_q <= random_q[14:8];
-          if (request) wr_q <= wr_q + 15'd1;
-          if (load) rd_q <= rd_q + 15'd1;
+          if (request) wr_q <= wr_q + 1'b1;
+          if (load) rd_q <= rd_q + 1'b1;
           if (free) out_valid_q <= load;
         end
       end

@@ -66,8 +66,7 @@ module sector_crossbar (
   localparam [MEMBERS-1:0] ODD = {{ members }}'b{{ odd }};  // bit i: the number of ones in i
   {% endif %}
 
-  localparam ASK_W  = LOCAL_W + MEMBER_W + SLOT_W;  // a request with its tag
-  localparam BACK_W = SLOT_W + DATA_W;  // a sector with its slot
+  localparam ASK_W = LOCAL_W + MEMBER_W + SLOT_W;  // a request with its tag
 
   // ---- ports as members of classes: member i of each class is port {{ classes }}i or its neighbour -----------------------------
 
@@ -86,7 +85,8 @@ module sector_crossbar (
   wire [        CLASSES*CHANNELS-1:0] back_valid;
   wire [        CLASSES*CHANNELS-1:0] back_ready;
   wire [CLASSES*CHANNELS*MEMBER_W-1:0] back_member;
-  wire [CLASSES*CHANNELS*BACK_W-1:0] back;
+  wire [CLASSES*CHANNELS*SLOT_W-1:0] back_slot;
+  wire [CLASSES*CHANNELS*DATA_W-1:0] back_data;
 
   genvar kind;
   genvar member;
@@ -137,17 +137,20 @@ module sector_crossbar (
 
           assign fetched[AT*CHANNELS+:CHANNELS] = grant;
 
-          reg [BACK_W-1:0] chosen;
+          {% if channels > 1 %}
+          reg [CHANNEL_W-1:0] source;
           integer c;
           always @(*) begin
-            chosen = {BACK_W{1'b0}};
+            source = {CHANNEL_W{1'b0}};
             for (c = 0; c < CHANNELS; c = c + 1) begin
-              chosen = chosen | (back[(kind*CHANNELS+c)*BACK_W+:BACK_W] & {BACK_W{grant[c]}});
+              if (grant[c]) source = source | c[CHANNEL_W-1:0];
             end
           end
+          {% endif %}
 
           reg              write_valid_q;
-          reg [BACK_W-1:0] write_q;
+          reg [SLOT_W-1:0] write_slot_q;
+          reg [DATA_W-1:0] write_data_q;
 
           always @(posedge clk{{ rst.edge }}) begin
             if ({{ rst.active }}) write_valid_q <= 1'b0;
@@ -155,11 +158,18 @@ module sector_crossbar (
           end
 
           always @(posedge clk) begin
-            write_q <= chosen;
+            {% if channels > 1 %}
+            write_slot_q <= back_slot[(kind*CHANNELS+source)*SLOT_W+:SLOT_W];
+            write_data_q <= back_data[(kind*CHANNELS+source)*DATA_W+:DATA_W];
+            {% else %}
+            write_slot_q <= back_slot[kind*SLOT_W+:SLOT_W];
+            write_data_q <= back_data[kind*DATA_W+:DATA_W];
+            {% endif %}
           end
 
           assign write_valid[PORT] = write_valid_q;
-          assign {write_slot[PORT*SLOT_W+:SLOT_W], write_data[PORT*DATA_W+:DATA_W]} = write_q;
+          assign write_slot[PORT*SLOT_W+:SLOT_W] = write_slot_q;
+          assign write_data[PORT*DATA_W+:DATA_W] = write_data_q;
         end else begin : g_none
           // The number of ports is odd: this class lacks its last member.
           wire unused_offered = &offered[AT*CHANNELS+:CHANNELS];
@@ -262,7 +272,7 @@ module sector_crossbar (
         );
 
         reg_fifo #(
-            .WIDTH(MEMBER_W + BACK_W),
+            .WIDTH(MEMBER_W + SLOT_W + DATA_W),
             .DEPTH(RETURNS)
         ) u_returns (
             .clk       (clk),
@@ -277,7 +287,8 @@ module sector_crossbar (
             .push_data ({tag_member, tag_slot, response_data[channel*DATA_W+:DATA_W]}),
             .pop_valid (back_valid[AT]),
             .pop_ready (back_ready[AT]),
-            .pop_data  ({back_member[AT*MEMBER_W+:MEMBER_W], back[AT*BACK_W+:BACK_W]})
+            .pop_data  ({back_member[AT*MEMBER_W+:MEMBER_W], back_slot[AT*SLOT_W+:SLOT_W],
+                         back_data[AT*DATA_W+:DATA_W]})
         );
 
         // The sector at the head is for one member.
