@@ -1,9 +1,11 @@
 //! Every block's bench: it passes, its checks fire, and it notices every fault listed for it.
 
 use rayon::prelude::*;
+use spatten_gen::bench::plane_fetcher::one_vector;
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
+use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
 use spatten_gen::sim::{Builder, Case, Pacing};
 
 /// Every bench with each of its points.
@@ -122,5 +124,30 @@ fn the_top_k_engine_takes_the_cycles_that_its_header_states() {
         let (ends, _) = cycles(2, 20, beats);
         let two_rows = (2 * beats as u64).max(beats as u64 + 5);
         assert_eq!(ends[19] - ends[17], two_rows, "two units, {beats} beats");
+    }
+}
+
+/// What the header of `plane_fetcher` states, together: from ids to a request, the memory, from a sector to a vector.
+#[test]
+fn the_plane_fetcher_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("plane_fetcher").unwrap();
+    for name in ["tiny", "one-port", "passes3"] {
+        let point = &bench::points(bench, Some(name)).unwrap()[0];
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
+        for latency in [2, 100] {
+            let case = one_vector(rig.interface(), &point.config, latency);
+            let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
+            bench::check(&case, &outcome).unwrap();
+            let stated = u64::from(request_latency(&point.config) + vector_latency(&point.config));
+            // The tag of a request waits in a FIFO of its own, which a fast memory outruns.
+            let tag = u64::from(point.config.ram_latency) + 1;
+            let cycles = outcome.output("vector").cycles[0] - outcome.accepted("id")[0];
+            assert_eq!(
+                cycles,
+                stated + latency.max(tag),
+                "{name}, memory latency {latency}"
+            );
+        }
     }
 }

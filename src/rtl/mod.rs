@@ -8,8 +8,8 @@ mod emit;
 pub mod format;
 pub mod logic;
 
-pub(crate) use emit::{insert_config, render_template};
 pub use emit::{Source, in_order, sources};
+pub(crate) use emit::{insert_config, render_template};
 
 use crate::config::Config;
 use serde::Serialize;

@@ -274,13 +274,13 @@ impl Shape {
 }
 
 /// Cycles from an id beat to its first request.
-pub(crate) fn request_latency(config: &Config) -> u32 {
+pub fn request_latency(config: &Config) -> u32 {
     // Into the front end, through it and its FIFO, out of the port, through the crossbar.
     1 + 8 + (config.ram_latency + 2) + 2 + 2
 }
 
 /// Cycles from the sector that completes a beat to the beat.
-pub(crate) fn vector_latency(config: &Config) -> u32 {
+pub fn vector_latency(config: &Config) -> u32 {
     // Through the crossbar, the port, the lanes and the assembler.
     2 + (config.ram_latency + 2) + 4
 }

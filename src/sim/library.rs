@@ -30,8 +30,7 @@ const CXX_FLAGS: &[&str] = &[
 ];
 /// How Verilator is called. Its data-flow optimisation is off: a vector that is assigned in many slices, as the streams
 /// of a crossbar are, becomes one concatenation that is copied as often as it has slices.
-const VERILATOR_FLAGS: &str =
-    "--cc -O3 -fno-dfg --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS -Wno-lint -Wno-style -Wno-fatal";
+const VERILATOR_FLAGS: &str = "--cc -O3 -fno-dfg --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS -Wno-lint -Wno-style -Wno-fatal";
 const PRINTF_HEADER: &str = "int spatten_printf(const char* format, ...);\n";
 
 /// One module to simulate: its Verilog and what connects to it.

@@ -93,6 +93,11 @@ module sector_crossbar (
   genvar channel;
   generate
     for (kind = 0; kind < CLASSES; kind = kind + 1) begin : g_class
+      {% if channels > 1 %}
+      wire [CHANNELS*SLOT_W-1:0] class_slot = back_slot[kind*CHANNELS*SLOT_W+:CHANNELS*SLOT_W];
+      wire [CHANNELS*DATA_W-1:0] class_data = back_data[kind*CHANNELS*DATA_W+:CHANNELS*DATA_W];
+      {% endif %}
+
       for (member = 0; member < MEMBERS; member = member + 1) begin : g_member
         {% if classes > 1 %}
         localparam PORT = 2 * member + (ODD[member] ? 1 - kind : kind);
@@ -159,8 +164,8 @@ module sector_crossbar (
 
           always @(posedge clk) begin
             {% if channels > 1 %}
-            write_slot_q <= back_slot[(kind*CHANNELS+source)*SLOT_W+:SLOT_W];
-            write_data_q <= back_data[(kind*CHANNELS+source)*DATA_W+:DATA_W];
+            write_slot_q <= class_slot[source*SLOT_W+:SLOT_W];
+            write_data_q <= class_data[source*DATA_W+:DATA_W];
             {% else %}
             write_slot_q <= back_slot[kind*SLOT_W+:SLOT_W];
             write_data_q <= back_data[kind*DATA_W+:DATA_W];
@@ -188,7 +193,9 @@ module sector_crossbar (
 
         for (channel = 0; channel < CHANNELS; channel = channel + 1) begin : g_meet
           localparam [31:0] NUMBER  = member;
+          {% if channels > 1 %}
           localparam [31:0] CHANNEL = channel;
+          {% endif %}
           localparam        QUEUED  = kind * CHANNELS + channel;
 
           {% if channels > 1 %}

@@ -33,7 +33,9 @@ module sector_lane #(
   localparam SLOTS   = {{ kmax }};  // most vectors of the lane
   localparam SECTORS = {{ sectors }};  // most sectors of the lane
   localparam TOTAL_W = {{ t_w }};
+  {% if rot_max > 1 %}
   localparam START_W = {{ rot_w }};
+  {% endif %}
   localparam DATA_W  = 256;
 
   // ---- stage 1 -----------------------------------------------------------------------------------------------------
@@ -54,12 +56,13 @@ module sector_lane #(
   genvar number;
   generate
     for (number = 0; number < SECTORS; number = number + 1) begin : g_sector
-      localparam AFTER = number % PORTS;  // ports after the first one
+      {% if steps > 1 %}
       localparam [31:0] STEP = number / PORTS;
-      localparam [31:0] AFTER_INT = AFTER;
+      {% endif %}
+      {% if rot_max > 1 %}
+      localparam [31:0] AFTER_INT = number % PORTS;  // ports after the first one
       localparam [31:0] PORTS_INT = PORTS;
 
-      {% if rot_max > 1 %}
       wire [START_W:0] sum = {1'b0, collect_start} + AFTER_INT[START_W:0];
       wire [START_W:0] port = sum >= PORTS_INT[START_W:0] ? sum - PORTS_INT[START_W:0] : sum;
 

@@ -103,6 +103,7 @@ module vector_addresses #(
   wire [PLANE_W-1:0] none = {PLANE_W{1'b0}};
   wire [PLANE_W-1:0] planes = !lsb ? job_m : lsbs ? job_l : none;
 
+  {% if passes * kmax > 1 %}
   localparam SLICE_INT = VECTORS;
   localparam [COUNT_W-1:0] SLICE = SLICE_INT[COUNT_W-1:0];
 
@@ -111,8 +112,14 @@ module vector_addresses #(
   {% else %}
   wire [COUNT_W-1:0] slice = SLICE;
   {% endif %}
+  {% endif %}
+  {% if passes * kmax > 1 %}
   wire               rest = left_q <= slice;
   wire [COUNT_W-1:0] taken = rest ? left_q : slice;
+  {% else %}
+  wire               rest = 1'b1;  // a beat of ids is one slice
+  wire [COUNT_W-1:0] taken = left_q;
+  {% endif %}
   wire               list_end = rest && ids_last_q;
   wire               advance = leave && slice_end;
 
