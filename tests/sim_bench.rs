@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 use spatten_gen::bench::av_array;
 use spatten_gen::bench::measure::Selection;
+use spatten_gen::bench::plane_fetcher::one_vector;
 use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
+use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
 use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
@@ -330,6 +332,31 @@ fn the_prob_value_array_takes_the_cycles_that_its_header_states() {
                     assert_eq!(measured.figure(name), Some(*stated), "{context}");
                 }
             }
+        }
+    }
+}
+
+/// What the header of `plane_fetcher` states, together: from ids to a request, the memory, from a sector to a vector.
+#[test]
+fn the_plane_fetcher_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("plane_fetcher").unwrap();
+    for name in ["tiny", "one-port", "passes3"] {
+        let point = &bench::points(bench, Some(name)).unwrap()[0];
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
+        for latency in [2, 100] {
+            let case = one_vector(rig.interface(), &point.config, latency);
+            let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
+            bench::check(&case, &outcome).unwrap();
+            let stated = u64::from(request_latency(&point.config) + vector_latency(&point.config));
+            // The tag of a request waits in a FIFO of its own, which a fast memory outruns.
+            let tag = u64::from(point.config.ram_latency) + 1;
+            let cycles = outcome.output("vector").cycles[0] - outcome.accepted("id")[0];
+            assert_eq!(
+                cycles,
+                stated + latency.max(tag),
+                "{name}, memory latency {latency}"
+            );
         }
     }
 }

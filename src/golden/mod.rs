@@ -17,6 +17,7 @@ pub mod head_importance;
 pub mod key_buffer;
 pub mod model;
 pub mod packing;
+pub mod plane_fetcher;
 pub mod planes;
 pub mod qk_array;
 pub mod quant;

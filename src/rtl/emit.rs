@@ -148,13 +148,19 @@ fn in_dependency_order<'a>(entries: &'a [Entry], config: &Config) -> anyhow::Res
 /// Renders one module: banner, template, closing directive.
 fn render(entry: &Entry, config: &Config) -> anyhow::Result<String> {
     let mut context = entry.module.context(config)?;
-    context.insert("rst", &ResetStyle::from(config.reset));
-    context.insert("config", &template_names(config)?);
+    insert_config(&mut context, config)?;
     let body = render_template(entry.template, &context)?;
     let head = banner(entry.module, config);
     Ok(format::format(&format!(
         "{head}\n{body}\n`default_nettype wire\n"
     )))
+}
+
+/// What every template of a configuration may use: the reset style as `rst`, the parameters as `config`.
+pub(crate) fn insert_config(context: &mut tera::Context, config: &Config) -> anyhow::Result<()> {
+    context.insert("rst", &ResetStyle::from(config.reset));
+    context.insert("config", &template_names(config)?);
+    Ok(())
 }
 
 /// The parameters under names that templates can write: `config.head_dim`.

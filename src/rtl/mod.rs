@@ -9,8 +9,8 @@ mod emit;
 pub mod format;
 pub mod logic;
 
-pub(crate) use emit::render_template;
 pub use emit::{Source, closure, in_order, sources, sources_of};
+pub(crate) use emit::{insert_config, render_template};
 
 use crate::config::Config;
 use serde::Serialize;

@@ -28,6 +28,9 @@ const CXX_FLAGS: &[&str] = &[
     "spatten_printf.h",
     "-w",
 ];
+/// How Verilator is called. Its data-flow optimisation is off: a vector that is assigned in many slices, as the streams
+/// of a crossbar are, becomes one concatenation that is copied as often as it has slices.
+const VERILATOR_FLAGS: &str = "--cc -O3 -fno-dfg --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS -Wno-lint -Wno-style -Wno-fatal";
 const PRINTF_HEADER: &str = "int spatten_printf(const char* format, ...);\n";
 
 /// One module to simulate: its Verilog and what connects to it.
@@ -133,6 +136,7 @@ impl Builder {
         add(&self.verilator.include.to_string_lossy());
         add(&cxx().to_string_lossy());
         add(&CXX_FLAGS.join(" "));
+        add(VERILATOR_FLAGS);
         add(if design.trace { "trace" } else { "" });
         for (name, text) in &design.sources {
             add(name);
@@ -162,8 +166,8 @@ impl Builder {
         let mut command = Command::new(&self.verilator.program);
         command
             .current_dir(dir)
-            .args("--cc -O3 --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS".split(' '))
-            .args("-Wno-lint -Wno-style -Wno-fatal --prefix Vdut --Mdir . --top-module".split(' '))
+            .args(VERILATOR_FLAGS.split(' '))
+            .args("--prefix Vdut --Mdir . --top-module".split(' '))
             .arg(&design.top);
         if design.trace {
             command.arg("--trace");

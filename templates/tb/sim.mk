@@ -22,7 +22,7 @@ ICARUS_DIR    := build/$(subst /,_,$(IVERILOG))
 # The flags are for g++ before version 13 and harmless later.
 # Builds of Verilator that were configured without a compiler do not say how a precompiled header is included.
 PCH_FLAG := CFG_CXXFLAGS_PCH_I=-include
-VERILATOR_FLAGS := --binary --timing --assert -O3 --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
+VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
                    -CFLAGS "-std=c++20 -fcoroutines -O1" $(if $(WAVES),--trace) \
                    -MAKEFLAGS $(PCH_FLAG)
 
