@@ -2,6 +2,7 @@
 //! top module is made around it.
 
 use super::Point;
+use crate::config::Config;
 use crate::rtl::{self, Direction, Interface};
 use crate::sim::Design;
 use anyhow::Context as _;
@@ -23,6 +24,21 @@ const DRIVEN: &[&str] = &[
 const ANSWERED: &[&str] = &[
     "arready", "rvalid", "rid", "rdata", "rresp", "rlast", "awready", "wready", "bvalid", "bid", "bresp",
 ];
+
+/// Bits of an AXI4 port.
+fn port_width(name: &str, config: &Config) -> u32 {
+    match name.trim_start_matches("aw").trim_start_matches("ar") {
+        "id" => config.id_width,
+        "addr" => config.addr_width,
+        "len" => 8,
+        "size" | "prot" => 3,
+        "burst" => 2,
+        "cache" | "qos" => 4,
+        "wdata" => config.axi_data_width,
+        "wstrb" => config.axi_data_width / 8,
+        _ => 1,
+    }
+}
 
 fn mix(x: u32) -> u32 {
     let x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
@@ -75,7 +91,7 @@ pub(super) fn surround(
         let connected = design.interface.ports.iter().any(|(_, field)| field.name == full);
         let signal = match (connected, DRIVEN.contains(name)) {
             (true, _) => full,
-            (false, true) => "'d0".to_owned(),
+            (false, true) => format!("{}'d0", port_width(name, config)),
             (false, false) => String::new(),
         };
         memory.push(format!(".{name}({signal})"));
