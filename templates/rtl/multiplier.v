@@ -9,7 +9,7 @@ module multiplier #(
     parameter A_W   = 16,  // bits of a, at least those of b
     parameter B_W   = 16,  // bits of b, 1 to 24
     parameter DROP  = 16,  // low bits of the product that are dropped, at least 1
-    parameter ROUND = 0  // 0: the product is rounded down, 1: half up; it must not pass A_W+B_W bits then
+    parameter ROUND = 0  // 0: rounded down, 1: half up, where that fits A_W+B_W bits
 ) (
     input  wire                    clk,
     input  wire                    en,
@@ -40,13 +40,16 @@ module multiplier #(
       localparam LOW_W  = (B_W + 1) / 2;
       localparam HIGH_W = B_W - LOW_W;
 
-      reg [ A_W+LOW_W-1:0] low_q;
-      reg [A_W+HIGH_W-1:0] high_q;
+      wire [ A_W+LOW_W-1:0] low_half = {{A_W{1'b0}}, HALF[LOW_W-1:0]};
+      wire [A_W+HIGH_W-1:0] high_half = HALF[PRODUCT_W-1:LOW_W];
+
+      reg  [ A_W+LOW_W-1:0] low_q;
+      reg  [A_W+HIGH_W-1:0] high_q;
 
       always @(posedge clk) begin
         if (en) begin
-          low_q  <= {{LOW_W{1'b0}}, a} * {{A_W{1'b0}}, b[LOW_W-1:0]} + {{A_W{1'b0}}, HALF[LOW_W-1:0]};
-          high_q <= {{HIGH_W{1'b0}}, a} * {{A_W{1'b0}}, b[B_W-1:LOW_W]} + HALF[PRODUCT_W-1:LOW_W];
+          low_q  <= {{LOW_W{1'b0}}, a} * {{A_W{1'b0}}, b[LOW_W-1:0]} + low_half;
+          high_q <= {{HIGH_W{1'b0}}, a} * {{A_W{1'b0}}, b[B_W-1:LOW_W]} + high_half;
         end
       end
 

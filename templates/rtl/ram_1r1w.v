@@ -54,7 +54,9 @@ module ram_1r1w #(
   always @(posedge clk) begin
     awake_q <= 1'b1;
     if (rd_en) rd_data_q <= collision ? ~word_q[rd_addr] : word_q[rd_addr];
-    if (collision && awake_q) $display("CHECK %m: address %0d is read while it is written", rd_addr);
+    if (collision && awake_q) begin
+      $display("CHECK %m: address %0d is read while it is written", rd_addr);
+    end
   end
 `else
   always @(posedge clk) begin

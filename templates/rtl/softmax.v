@@ -1,4 +1,4 @@
-// Purpose      probabilities of rows of scores, bit for bit as the page of the softmax says: base-2 softmax of
+// Purpose      probabilities of rows of scores, bit for bit as docs/softmax.md of the generator has it: base-2 softmax of
 //              score * push_mant / 2^push_shift, {{ config.prob_width }} bits, exponentials by the method {{ config.exp }}.
 // Row          beats of {{ lanes }} signed scores, lanes 0 to push_count-1 in use; only the last beat may hold fewer than {{ lanes }} (it may
 //              hold none). push_mant (any), push_shift (0 to 47) and push_ctx stand still over the row. At most
@@ -57,7 +57,7 @@ module softmax #(
   localparam SHIFT_W = 6;
   localparam SUM_W   = {{ sum_w }};
 
-  // Letters as on the page of the softmax.
+  // Letters as in docs/softmax.md.
   localparam P        = {{ config.prob_width }};  // bits of a probability
   localparam B        = P + 3;  // fraction bits of the factors of the last product
   localparam M        = P + 5;  // fraction bits of the divisor
@@ -66,7 +66,7 @@ module softmax #(
   localparam FACTOR_W = B + 1;
 
   // Cycles, and from them how much each buffer holds: a longest row, and what comes while the next step's number is made.
-  localparam ROW_BEATS          = {{ row_beats }};  // most beats of a row, an empty one behind full ones included
+  localparam ROW_BEATS          = {{ row_beats }};  // at most, an empty one behind full ones included
   localparam MAX_LATENCY        = {{ max_latency }};
   localparam EXP_LATENCY        = {{ exp_latency }};
   localparam SUM_LATENCY        = {{ sum_latency }};
@@ -219,7 +219,7 @@ module softmax #(
 
   wire unused_sums_ready;
   wire unused_sum_ctxs_ready;
-  wire unused_sum_ctx_valid;  // it has been there since the row's last beat started
+  wire unused_sum_ctx_valid;  // there since the row's last beat started
 
   stream_fifo #(
       .WIDTH(SUM_W),
@@ -287,7 +287,7 @@ module softmax #(
   wire                      unused_factors_ready;
   wire                      unused_reciprocals_ready;
   wire                      unused_ctxs_ready;
-  wire                      unused_ctx_valid;  // it has been there since the row's last beat started
+  wire                      unused_ctx_valid;  // there since the row's last beat started
 
   stream_fifo #(
       .WIDTH(LANES * FACTOR_W + COUNT_W + 1),

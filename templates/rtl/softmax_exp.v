@@ -1,7 +1,7 @@
 // Purpose      exponentials of a beat of scores, relative to the row's maximum: 2^-y with
 //              y = (maximum - score) * push_mant / 2^push_shift.
 // Formats      pop_exps has {{ exp_w - 1 }} fraction bits, rounded down; it is 1 exactly for the maximum, and 0 where y is 32 or more.
-//              y has {{ exp_w - 15 }} fraction bits, rounded down in two steps (the page of the softmax has the arithmetic).
+//              y has {{ exp_w - 15 }} fraction bits, rounded down in two steps (docs/softmax.md of the generator has the arithmetic).
 // Input        {{ lanes }} signed scores, none above push_maximum; lanes that are not in use hold anything, and give anything.
 // Latency      {{ latency }} cycles; push_tag goes with the beat. Nothing stalls: whoever sends has room for what comes out.
 // Throughput   one beat every cycle.
@@ -33,7 +33,7 @@ module softmax_exp #(
   localparam OCTAVE_W         = 5;  // integer bits of y
   localparam MANT_W           = 16;
   localparam SHIFT_W          = 6;
-  localparam ALIGN            = F + 17;  // the difference's shift to the left before that to the right
+  localparam ALIGN            = F + 17;  // left shift of a difference, before the right one
   localparam WINDOW_W         = F + 7;  // bits of an aligned difference
   localparam MOST_SHIFT       = 62;
   localparam FRACTION_LATENCY = {{ fraction_latency }};
