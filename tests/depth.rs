@@ -54,7 +54,10 @@ endmodule
     let netlist = yosys.map("deep", &[("deep.v".into(), text.into())], &[]).unwrap();
     let depth = depth_of(&netlist).unwrap();
     assert!(depth.logic.levels > LIMIT, "{depth:?}");
-    assert_eq!((depth.logic.from.as_str(), depth.logic.to.as_str()), ("a_q", "out_q"));
+    assert_eq!(
+        (depth.logic.from.as_str(), depth.logic.to.as_str()),
+        ("a_q", "out_q")
+    );
     let too_long = |name: &str| depth.too_long.iter().any(|route| route.to == name);
     assert!(too_long("out_q") && !too_long("a_q"), "{depth:?}");
     assert!(depth.product.unwrap().levels <= PRODUCT_LIMIT && !too_long("product_q"));

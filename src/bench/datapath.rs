@@ -58,7 +58,11 @@ impl Pass {
         let lanes = config.multipliers as usize / dim;
         let mask = msb_mask(config.width, row.msb);
         let first_scores = scores(&row.query, &row.keys, mask, config.width);
-        let decision = if *second { Decision::Fixed(false) } else { row.decision };
+        let decision = if *second {
+            Decision::Fixed(false)
+        } else {
+            row.decision
+        };
         let (auto, force, threshold) = match decision {
             Decision::Threshold(threshold) => (true, false, threshold),
             Decision::Fixed(redo) => (false, redo, 0),
@@ -86,7 +90,8 @@ impl Pass {
                 .set("count", here.len() as i64)
                 .set("last", beat == beats - 1);
             if *second && !here.is_empty() {
-                case.beat("base").lanes("scores", first_scores[here].iter().copied());
+                case.beat("base")
+                    .lanes("scores", first_scores[here].iter().copied());
             }
         }
 
@@ -138,7 +143,9 @@ impl Pass {
                 .set("last", (beat + 1) * out_lanes == dim)
                 .set("tag", *tag);
         }
-        case.beat("magnitude").set("sum", magnitude(&out)).set("tag", *tag);
+        case.beat("magnitude")
+            .set("sum", magnitude(&out))
+            .set("tag", *tag);
         Ok(None)
     }
 }
@@ -168,7 +175,9 @@ pub fn case(
         }
         // A row that waits lets the case end here only if nothing of it is left over: it is taken in, in order.
         while waiting.front().is_some_and(|(rows, _)| *rows == 0) {
-            let Some((_, second)) = waiting.pop_front() else { break };
+            let Some((_, second)) = waiting.pop_front() else {
+                break;
+            };
             second.push_to(&mut case, config, &softmax)?;
         }
         if let Some((rows, _)) = waiting.front_mut() {
@@ -206,7 +215,10 @@ pub fn model_rows(model: &Model, layer: usize, config: &Config) -> anyhow::Resul
     let (v, v_scale) = quantised(&layer.v, 8)?;
     let scale = q_scale * k_scale / (dim as f64).sqrt() * std::f64::consts::LOG2_E;
     // Outputs are weighted means of values: they fill what the largest value would.
-    let most = layer.v.iter().fold(1e-9, |most: f64, &x| most.max(f64::from(x).abs()));
+    let most = layer
+        .v
+        .iter()
+        .fold(1e-9, |most: f64, &x| most.max(f64::from(x).abs()));
     let unit = most / f64::from((1i32 << (config.out_width - 1)) - 1);
     let out = v_scale / f64::from(1u32 << config.prob_width) / unit;
     let mut rows = Vec::new();
@@ -292,14 +304,22 @@ impl Bench for Datapath {
     }
 
     fn design(&self, point: &Point, mutant: Option<&Mutant>) -> anyhow::Result<Design> {
-        const TEMPLATE: &str = include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/templates/bench/datapath.v"
-        ));
+        const TEMPLATE: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/bench/datapath.v"));
         let config = &point.config;
-        ensure!(point.parameters.is_empty(), "the datapath has no Verilog parameters");
+        ensure!(
+            point.parameters.is_empty(),
+            "the datapath has no Verilog parameters"
+        );
         let mut sources: Vec<(String, String)> = Vec::new();
-        for block in ["qk_array", "lane_gearbox", "softmax", "requant_decision", "topk_engine", "av_array"] {
+        for block in [
+            "qk_array",
+            "lane_gearbox",
+            "softmax",
+            "requant_decision",
+            "topk_engine",
+            "av_array",
+        ] {
             let mutant = mutant.filter(|mutant| {
                 rtl::module(block).is_some_and(|module| {
                     rtl::closure(module, config).is_ok_and(|names| names.contains(&mutant.module))
@@ -426,7 +446,9 @@ fn interface(config: &Config) -> anyhow::Result<Interface> {
     Ok(Interface {
         parameters: vec![],
         streams: vec![
-            Stream::input("query", vec![
+            Stream::input(
+                "query",
+                vec![
                     Field::lanes("data", config.head_dim, config.width),
                     Field::new("dim", 2),
                     bit("add"),
@@ -439,31 +461,47 @@ fn interface(config: &Config) -> anyhow::Result<Interface> {
                     Field::new("out_mant", 16),
                     Field::new("out_shift", 6),
                     tag(),
-                ]),
-            Stream::input("key", vec![
+                ],
+            ),
+            Stream::input(
+                "key",
+                vec![
                     vectors(),
                     Field::new("count", count_bits(config.vector_lanes())),
                     bit("last"),
-                ]),
-            Stream::input("base", vec![Field::lanes(
+                ],
+            ),
+            Stream::input(
+                "base",
+                vec![Field::lanes(
                     "scores",
                     config.vector_lanes(),
                     config.score_width(),
-                )]),
+                )],
+            ),
             Stream::input("value", vec![vectors()]),
             Stream::output("decision", vec![bit("redo"), tag()]),
-            Stream::output("kept", vec![
+            Stream::output(
+                "kept",
+                vec![
                     Field::lanes("ids", config.parallelism, config.token_width()),
                     Field::new("count", count_bits(config.parallelism)),
                     bit("last"),
                     tag(),
-                ]),
-            Stream::output("pop", vec![
+                ],
+            ),
+            Stream::output(
+                "pop",
+                vec![
                     Field::lanes("data", config.output_lanes(), config.out_width),
                     bit("last"),
                     tag(),
-                ]),
-            Stream::output("magnitude", vec![Field::new("sum", magnitude_width(config)?), tag()]),
+                ],
+            ),
+            Stream::output(
+                "magnitude",
+                vec![Field::new("sum", magnitude_width(config)?), tag()],
+            ),
         ],
         ports: vec![],
     })

@@ -186,12 +186,10 @@ pub static CHAINS: &[&dyn Bench] = &[&datapath::Datapath];
 /// When there is none, with the names there are.
 pub fn bench(block: &str) -> anyhow::Result<&'static dyn Bench> {
     let all = || BENCHES.iter().chain(CHAINS).copied();
-    all()
-        .find(|b| b.block() == block)
-        .ok_or_else(|| {
-            let names: Vec<_> = all().map(|b| b.block()).collect();
-            anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
-        })
+    all().find(|b| b.block() == block).ok_or_else(|| {
+        let names: Vec<_> = all().map(|b| b.block()).collect();
+        anyhow!("no block `{block}` to test; there are: {}", names.join(", "))
+    })
 }
 
 /// The point called `name` of a bench, or all its points.
@@ -585,7 +583,10 @@ pub fn kill(
         let sources = rtl::sources_of(module, &point.config)?;
         let target = sources.iter().find(|source| source.module == mutant.module);
         if target.is_some_and(|source| source.text.contains(mutant.find)) {
-            points.push((sources.iter().map(|source| source.text.len()).sum::<usize>(), point));
+            points.push((
+                sources.iter().map(|source| source.text.len()).sum::<usize>(),
+                point,
+            ));
         }
     }
     ensure!(

@@ -306,23 +306,63 @@ impl Bench for LaneGearbox {
             replace,
         };
         vec![
-            mutant("overflow", "push_ready = clear && word_ready", "push_ready = word_ready"),
+            mutant(
+                "overflow",
+                "push_ready = clear && word_ready",
+                "push_ready = word_ready",
+            ),
             mutant(
                 "output not waited for",
                 "push_ready = clear && word_ready",
                 "push_ready = clear",
             ),
-            mutant("last lost where a full beat ends the row", "&& sum <= word;", "&& sum < word;"),
-            mutant("row that leaves something not ended", "push_last && !all_leave", "1'b0"),
-            mutant("ended row open", "assign push_ready = clear", "assign push_ready = (clear || ended_q)"),
-            mutant("two beats that stay taken for one", "word_stays) && !over", "word_stays)"),
+            mutant(
+                "last lost where a full beat ends the row",
+                "&& sum <= word;",
+                "&& sum < word;",
+            ),
+            mutant(
+                "row that leaves something not ended",
+                "push_last && !all_leave",
+                "1'b0",
+            ),
+            mutant(
+                "ended row open",
+                "assign push_ready = clear",
+                "assign push_ready = (clear || ended_q)",
+            ),
+            mutant(
+                "two beats that stay taken for one",
+                "word_stays) && !over",
+                "word_stays)",
+            ),
             mutant("full beat kept back", "&& sum >= word;", "&& sum > word;"),
-            mutant("full beat that stays kept back", "due_q   <= ends || word_stays", "due_q   <= ends"),
-            mutant("next full beat kept back", "due_q  <= ended_q || held >= two_held_words", "due_q  <= ended_q"),
+            mutant(
+                "full beat that stays kept back",
+                "due_q   <= ends || word_stays",
+                "due_q   <= ends",
+            ),
+            mutant(
+                "next full beat kept back",
+                "due_q  <= ended_q || held >= two_held_words",
+                "due_q  <= ended_q",
+            ),
             mutant("last of an open row", "rest_q && ended_q", "rest_q"),
-            mutant("rest counted to the next row", "rest_q ? {HELD_W{1'b0}} : held_q", "held_q"),
-            mutant("next row's width too early", ": drain  ? width_q\n", ": drain  ? push_width\n"),
-            mutant("next row's user too early", "due_q ? user_q : push_user", "push_user"),
+            mutant(
+                "rest counted to the next row",
+                "rest_q ? {HELD_W{1'b0}} : held_q",
+                "held_q",
+            ),
+            mutant(
+                "next row's width too early",
+                ": drain  ? width_q\n",
+                ": drain  ? push_width\n",
+            ),
+            mutant(
+                "next row's user too early",
+                "due_q ? user_q : push_user",
+                "push_user",
+            ),
             mutant("next row lowered", "taken = rest_q ?", "taken = 1'b0 ?"),
             mutant(
                 "lowered by a whole beat",
@@ -360,7 +400,11 @@ impl Bench for LaneGearbox {
                 }
                 let outcome = run(&rig.library, &case, Pace::Always)?;
                 let (accepted, offered) = (outcome.accepted("push"), outcome.output("pop").cycles.as_slice());
-                let busier = if accepted.len() > offered.len() { accepted } else { offered };
+                let busier = if accepted.len() > offered.len() {
+                    accepted
+                } else {
+                    offered
+                };
                 let (first, last) = (busier[0], busier[busier.len() - 1]);
                 measured.push(Measurement {
                     setting: vec![

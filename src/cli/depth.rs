@@ -58,14 +58,25 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         })
     };
     let presets: Vec<&Preset> = if args.presets.is_empty() {
-        PRESETS.iter().filter(|preset| USUAL.contains(&preset.name)).collect()
+        PRESETS
+            .iter()
+            .filter(|preset| USUAL.contains(&preset.name))
+            .collect()
     } else {
         args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
     };
     let mut work = Vec::new();
     for (index, preset) in presets.iter().enumerate() {
-        let config = if args.reduced { reduced(&preset.config())? } else { preset.config() };
-        work.extend(subjects(&config, &args.blocks)?.into_iter().map(|subject| (index, subject)));
+        let config = if args.reduced {
+            reduced(&preset.config())?
+        } else {
+            preset.config()
+        };
+        work.extend(
+            subjects(&config, &args.blocks)?
+                .into_iter()
+                .map(|subject| (index, subject)),
+        );
     }
     let yosys = Yosys::find()?;
     let bar = ProgressBar::new(work.len() as u64);
@@ -85,7 +96,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         })
         .collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
-    let of_preset = |index: usize| depths.iter().filter(move |(i, _)| *i == index).map(|(_, d)| d.clone());
+    let of_preset = |index: usize| {
+        depths
+            .iter()
+            .filter(move |(i, _)| *i == index)
+            .map(|(_, d)| d.clone())
+    };
     let tables: Vec<(&str, Vec<Depth>)> = presets
         .iter()
         .enumerate()
@@ -96,13 +112,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(|(preset, blocks)| json!({ "preset": preset, "blocks": blocks }))
             .collect();
-        format!("{:#}\n", json!({ "yosys": yosys.version, "reduced": args.reduced, "presets": tables }))
+        format!(
+            "{:#}\n",
+            json!({ "yosys": yosys.version, "reduced": args.reduced, "presets": tables })
+        )
     } else if args.markdown {
         depth_page(&yosys.version, &tables)
     } else {
-        let tables = tables
-            .iter()
-            .map(|(preset, depths)| format!("preset {preset}, Yosys {}\n{}", yosys.version, depth_table(depths)));
+        let tables = tables.iter().map(|(preset, depths)| {
+            format!(
+                "preset {preset}, Yosys {}\n{}",
+                yosys.version,
+                depth_table(depths)
+            )
+        });
         tables.collect::<Vec<_>>().join("\n")
     };
     if let Some(file) = &args.check {
@@ -127,5 +150,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             );
         }
     }
-    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

@@ -85,7 +85,10 @@ pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subjec
             continue;
         }
         let extra = EXTRA.iter().filter(|(block, _)| *block == module.name());
-        for parameters in [&[][..]].into_iter().chain(extra.map(|(_, parameters)| *parameters)) {
+        for parameters in [&[][..]]
+            .into_iter()
+            .chain(extra.map(|(_, parameters)| *parameters))
+        {
             subjects.push(Subject {
                 module,
                 config: config.clone(),
@@ -358,7 +361,9 @@ impl<'a> Netlist<'a> {
     fn cell(&mut self, kind: &'a str, pins: &[(&'a str, &'a str)]) -> anyhow::Result<()> {
         let pin = |name: &str| {
             let found = pins.iter().find(|(pin, _)| *pin == name);
-            found.map(|(_, net)| *net).with_context(|| format!("{kind} without {name}"))
+            found
+                .map(|(_, net)| *net)
+                .with_context(|| format!("{kind} without {name}"))
         };
         if kind.ends_with("ram_1r1w") {
             for (pin, net) in pins {
@@ -417,7 +422,10 @@ impl<'a> Netlist<'a> {
                     .filter(|&input| arrival[input as usize] == OPEN)
                     .collect();
                 if pending.is_empty() {
-                    let before = inputs.iter().map(|&input| arrival[input as usize]).max_by_key(|a| a.0);
+                    let before = inputs
+                        .iter()
+                        .map(|&input| arrival[input as usize])
+                        .max_by_key(|a| a.0);
                     arrival[at] = before.map_or((0, net), |(levels, start)| (levels + gate, start));
                     stack.pop();
                 } else {
@@ -452,7 +460,12 @@ impl<'a> Netlist<'a> {
         });
         let mut routes: Vec<Route> = routes.collect();
         routes.sort_by(|a, b| b.levels.cmp(&a.levels).then_with(|| a.to.cmp(&b.to)));
-        let first = |product| routes.iter().find(|route| is_product(&route.to) == product).cloned();
+        let first = |product| {
+            routes
+                .iter()
+                .find(|route| is_product(&route.to) == product)
+                .cloned()
+        };
         let nowhere = || Route {
             levels: 0,
             from: "nothing".into(),
@@ -519,8 +532,12 @@ mod tests {
         assert_eq!((depth.cells, depth.flip_flops), (4, 3));
         assert_eq!(depth.too_long, []);
         let without = |cells: &[&str]| {
-            let rest = NETLIST.lines().filter(|line| !cells.iter().any(|cell| line.contains(cell)));
-            depth_of(&rest.map(|line| format!("{line}\n")).collect::<String>()).unwrap().logic
+            let rest = NETLIST
+                .lines()
+                .filter(|line| !cells.iter().any(|cell| line.contains(cell)));
+            depth_of(&rest.map(|line| format!("{line}\n")).collect::<String>())
+                .unwrap()
+                .logic
         };
         assert_eq!(without(&["XOR"]), route(2, "a", "RAM wr_en"));
         assert_eq!(without(&["XOR", "NOT", "Y=n1"]), route(1, "RAM rd_data", "w_q"));

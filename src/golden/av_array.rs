@@ -57,7 +57,10 @@ mod tests {
             shift: 47,
         };
         // 2^15 * (2^16 - 1) * -2^15 * (2^16 - 1) / 2^47 = -(2^32 - 2^17 + 1) / 2^17, just above -2^15 + 1.
-        assert_eq!(output(&vec![u16::MAX; n], &vec![i16::MIN; n], 1, factor, 16), [-32767]);
+        assert_eq!(
+            output(&vec![u16::MAX; n], &vec![i16::MIN; n], 1, factor, 16),
+            [-32767]
+        );
     }
 
     proptest! {

@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 
 /// Block with the parameters that are not its defaults.
 fn name(depth: &Depth) -> String {
-    let set = depth.parameters.iter().map(|(name, value)| format!(" {name}={value}"));
+    let set = depth
+        .parameters
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"));
     set.fold(depth.block.to_owned(), |name, set| name + &set)
 }
 
@@ -49,7 +52,8 @@ pub fn depth_page(yosys: &str, presets: &[(&str, Vec<Depth>)]) -> String {
         }
     }
     if !EXCEPTIONS.is_empty() {
-        page += "\n## Longer paths that are allowed\n\n| block | path into | levels | why |\n|---|---|--:|---|\n";
+        page +=
+            "\n## Longer paths that are allowed\n\n| block | path into | levels | why |\n|---|---|--:|---|\n";
         for exception in EXCEPTIONS {
             let _ = writeln!(
                 page,
@@ -63,12 +67,26 @@ pub fn depth_page(yosys: &str, presets: &[(&str, Vec<Depth>)]) -> String {
 
 /// The table for the terminal.
 pub fn depth_table(depths: &[Depth]) -> String {
-    let mut rows = vec![["block", "levels", "product", "gates", "flip-flops", "RAM bits", "longest path"].map(String::from)];
+    let mut rows = vec![
+        [
+            "block",
+            "levels",
+            "product",
+            "gates",
+            "flip-flops",
+            "RAM bits",
+            "longest path",
+        ]
+        .map(String::from),
+    ];
     for depth in depths {
         rows.push([
             name(depth),
             depth.logic.levels.to_string(),
-            depth.product.as_ref().map_or("-".into(), |p| p.levels.to_string()),
+            depth
+                .product
+                .as_ref()
+                .map_or("-".into(), |p| p.levels.to_string()),
             grouped(depth.cells),
             grouped(depth.flip_flops),
             grouped(depth.memory_bits),
