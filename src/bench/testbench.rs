@@ -167,7 +167,7 @@ fn testbench(bench: &dyn Bench, point: &Point, design: &Design) -> anyhow::Resul
             .join(joint)
     };
     context.insert("all_done", &each("$_done", " && "));
-    context.insert("any_moved", &each("($_valid && $_ready)", " || "));
+    context.insert("any_moved", &each("($_valid && $_ready)", "\n      || "));
     context.insert("streams", &streams);
     context.insert("ports", &ports);
     let text = render_template(include_str!("../../templates/tb/block_tb.sv"), &context)?;
