@@ -165,7 +165,7 @@ impl Bench for AxiReader {
             ),
             mutant(
                 "error response lost",
-                "m_axi_rlast, m_axi_rresp != RESP_OKAY || m_axi_rid != {ID_W{1'b0}}, m_axi_rdata",
+                "m_axi_rlast, r_error, m_axi_rdata",
                 "m_axi_rlast, 1'b0, m_axi_rdata",
             ),
             mutant(

@@ -15,7 +15,7 @@ pub struct RowWriter;
 
 const TEMPLATE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/templates/bench/row_writer_fed.v"
+    "/templates/bench/row_writer_fed.sv"
 ));
 
 impl Bench for RowWriter {
@@ -53,7 +53,7 @@ impl Bench for RowWriter {
         context.insert("addr_w", &config.addr_width);
         context.insert("channel_w", &lane_bits(config.channels));
         let text = rtl::render_template(TEMPLATE, &context)?;
-        design.sources.push(("row_writer_fed.v".into(), text));
+        design.sources.push(("row_writer_fed.sv".into(), text));
         design.top = "row_writer_fed".into();
         design.interface.ports = vec![
             (Direction::In, Field::new("draw", 32)),

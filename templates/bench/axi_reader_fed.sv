@@ -135,10 +135,13 @@ module axi_reader_fed #(
     stop_before <= stop && !reset;
     ar_before   <= m_axi_arvalid;
     if (reset || !stopped) owed <= 32'd0;
-    else owed <= owed + {31'd0, request_valid && request_ready} - {31'd0, response_valid && response_ready};
+    else
+      owed <= owed + {31'd0, request_valid && request_ready}
+          - {31'd0, response_valid && response_ready};
     if (!reset) begin
       if (stopped && idle && owed != 32'd0) $display("CHECK %m: idle with a sector owed");
-      if (stop_before && m_axi_arvalid && !ar_before) $display("CHECK %m: a burst is begun in spite of stop");
+      if (stop_before && m_axi_arvalid && !ar_before)
+        $display("CHECK %m: a burst is begun in spite of stop");
       if (idle && (!quiet || answer_valid)) $display("CHECK %m: idle while something is in flight");
       if (stop && answer_valid) $display("CHECK %m: a response is offered in spite of stop");
       if (m_axi_arvalid && {m_axi_arcache, m_axi_arprot, m_axi_arqos} != {cache, prot, qos})

@@ -106,7 +106,7 @@ module axi_reader #(
   reg [ADDR_W-1:0] burst_first_q;  // its first sector, base included
   reg [PAGE_W-1:0] burst_more_q;  // sectors after the first
   reg [ADDR_W-1:0] next_address_q;  // the request that would join it, base not included
-  reg [PAGE_W-1:0] next_in_page_q;  // the number of that sector within the 4 KB; 0: it lies beyond them
+  reg [PAGE_W-1:0] next_in_page_q;  // that sector's number within 4 KB; 0: it is beyond them
 
   // A request joins while it waits behind the burst, so a burst goes when what waits behind it cannot join.
   wire joins = asked_valid && burst_valid_q && asked_address == next_address_q
@@ -176,6 +176,8 @@ module axi_reader #(
 
   // ---- R -----------------------------------------------------------------------------------------------------------
 
+  wire              r_error = m_axi_rresp != RESP_OKAY || m_axi_rid != {ID_W{1'b0}};
+
   wire              beat_valid;
   wire              beat_ready;
   wire [DATA_W-1:0] beat_data;
@@ -189,7 +191,7 @@ module axi_reader #(
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(m_axi_rvalid),
       .push_ready(m_axi_rready),
-      .push_data ({m_axi_rlast, m_axi_rresp != RESP_OKAY || m_axi_rid != {ID_W{1'b0}}, m_axi_rdata}),
+      .push_data ({m_axi_rlast, r_error, m_axi_rdata}),
       .pop_valid (beat_valid),
       .pop_ready (beat_ready),
       .pop_data  ({beat_last, beat_error, beat_data})

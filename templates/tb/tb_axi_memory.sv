@@ -353,11 +353,15 @@ module tb_axi_memory #(
     end
   endtask
 
-  wire [  ADDR_W+23:0] ar_now = {arqos, arprot, arcache, arlock, arburst, arsize, arlen, araddr[ADDR_W-1:1]};
-  wire [  ADDR_W+23:0] aw_now = {awqos, awprot, awcache, awlock, awburst, awsize, awlen, awaddr[ADDR_W-1:1]};
+  wire [  ADDR_W+24:0] ar_now = {
+    arqos, arprot, arcache, arlock, arburst, arsize, arlen, araddr
+  };
+  wire [  ADDR_W+24:0] aw_now = {
+    awqos, awprot, awcache, awlock, awburst, awsize, awlen, awaddr
+  };
   wire [DATA_W+BYTES:0] w_now = {wlast, wstrb, wdata};
-  reg  [  ADDR_W+23:0] ar_before;
-  reg  [  ADDR_W+23:0] aw_before;
+  reg  [  ADDR_W+24:0] ar_before;
+  reg  [  ADDR_W+24:0] aw_before;
   reg  [DATA_W+BYTES:0] w_before;
   reg                  ar_held;
   reg                  aw_held;
@@ -374,7 +378,8 @@ module tb_axi_memory #(
       if (size != SIZE[2:0]) broken("the beats are not whole");
       if (lock) broken("the access is locked");
       if (addr[SIZE-1:0] != {SIZE{1'b0}}) broken("the address is not aligned to a beat");
-      if ({20'd0, addr[11:0]} + ({24'd0, len} + 32'd1) * BYTES > 32'd4096) broken("the burst crosses 4 KB");
+      if ({20'd0, addr[11:0]} + ({24'd0, len} + 32'd1) * BYTES > 32'd4096)
+        broken("the burst crosses 4 KB");
     end
   endtask
 

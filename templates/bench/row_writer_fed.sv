@@ -52,7 +52,8 @@ module row_writer_fed (
       random <= xorshift(random);
       if (!run) spent <= spent + 16'd1;
       if (told && stop && (sector_valid || !idle)) $display("CHECK %m: not idle in spite of stop");
-      if (stop && !(rows_ready && places_ready)) $display("CHECK %m: stop does not take what comes");
+      if (stop && !(rows_ready && places_ready))
+        $display("CHECK %m: stop does not take what comes");
       if (run && idle && sector_valid) $display("CHECK %m: idle with a sector on offer");
     end
   end
