@@ -199,8 +199,8 @@ impl Bench for PlaneFetcher {
             mutant(
                 "head dimension of the next list",
                 "vector_addresses",
-                "case (job_dim)",
-                "case (2'd0)",
+                "job_dim == 2'd1 ? ids_q",
+                "1'b0 ? ids_q",
             ),
             mutant(
                 "sectors not turned back",

@@ -22,7 +22,7 @@ impl Module for PortTurn {
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let shape = Shape::new(config);
-        let ports = override_or(overrides, "PORTS", 4);
+        let ports = override_or(overrides, "PORTS", shape.rot_max.into());
         let input = |name: &str, width| (Direction::In, Field::new(name, width));
         Interface {
             parameters: vec![Parameter::new("PORTS", ports, "of the lane")],

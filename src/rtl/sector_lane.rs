@@ -26,7 +26,7 @@ impl Module for SectorLane {
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let shape = Shape::new(config);
-        let ports = override_or(overrides, "PORTS", 4);
+        let ports = override_or(overrides, "PORTS", shape.rot_max.into());
         let kmax = shape.kmax;
         let input = |name: &str, width| (Direction::In, Field::new(name, width));
         let output = |name: &str, width| (Direction::Out, Field::new(name, width));

@@ -3,7 +3,7 @@
 // Output       needed: the port has a sector in this step, the one with that number; done: no step follows. Combinational.
 
 module port_turn #(
-    parameter PORTS = 4  // of the lane
+    parameter PORTS = {{ rot_max }}  // of the lane
 ) (
     input  wire [{{ t_w - 1 }}:0] total,
     input  wire [{{ rot_w - 1 }}:0] start,  // below PORTS

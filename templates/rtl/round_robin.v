@@ -16,30 +16,38 @@ module round_robin #(
 
   localparam LEVELS = $clog2(N);
 
-  reg [N-1:0] turn_q;  // requests after the last one that was granted
-  reg [N-1:0] late;  // at or after the first of those that stand
-  reg [N-1:0] any;  // at or after the first one of all
+  generate
+    if (N == 1) begin : g_one
+      wire unused = &{clk, {{ rst.port }}, taken};
 
-  wire [N-1:0] standing = request & turn_q;
+      assign grant = request;
+    end else begin : g_several
+      reg [N-1:0] turn_q;  // requests after the last one that was granted
+      reg [N-1:0] late;  // at or after the first of those that stand
+      reg [N-1:0] any;  // at or after the first one of all
 
-  integer level;
-  always @(*) begin
-    late = standing;
-    any  = request;
-    for (level = 0; level < LEVELS; level = level + 1) begin
-      late = late | (late << (1 << level));
-      any  = any | (any << (1 << level));
+      wire [N-1:0] standing = request & turn_q;
+
+      integer level;
+      always @(*) begin
+        late = standing;
+        any  = request;
+        for (level = 0; level < LEVELS; level = level + 1) begin
+          late = late | (late << (1 << level));
+          any  = any | (any << (1 << level));
+        end
+      end
+
+      wire wrap = standing == {N{1'b0}};
+      wire [N-1:0] from = wrap ? any : late;  // at or after the one granted
+
+      assign grant = from & ~(from << 1);
+
+      always @(posedge clk{{ rst.edge }}) begin
+        if ({{ rst.active }}) turn_q <= {N{1'b1}};
+        else if (taken) turn_q <= from << 1;
+      end
     end
-  end
-
-  wire wrap = standing == {N{1'b0}};
-  wire [N-1:0] from = wrap ? any : late;  // at or after the one granted
-
-  assign grant = from & ~(from << 1);
-
-  always @(posedge clk{{ rst.edge }}) begin
-    if ({{ rst.active }}) turn_q <= {N{1'b1}};
-    else if (taken) turn_q <= from << 1;
-  end
+  endgenerate
 
 endmodule

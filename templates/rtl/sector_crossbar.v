@@ -234,7 +234,7 @@ module sector_crossbar (
       wire                     response = response_valid[channel] && response_ready[channel];
       wire                     dropped = drop || clear;
 
-      for (kind = 0; kind < CLASSES; kind = kind + 1) begin : g_class
+      for (kind = 0; kind < CLASSES; kind = kind + 1) begin : g_queues
         localparam AT = kind * CHANNELS + channel;
 
         // One request of the class a cycle into its queue.

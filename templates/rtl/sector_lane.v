@@ -8,7 +8,7 @@
 // Reset        there is nothing to reset: the parent's valid bits qualify everything.
 
 module sector_lane #(
-    parameter PORTS = 4  // of the lane
+    parameter PORTS = {{ rot_max }}  // of the lane
 ) (
     input  wire                 clk,
 

@@ -153,15 +153,19 @@ module vector_addresses #(
       ids_last_q <= id_last;
     end else if (advance) begin
       left_q <= left_q - taken;
-      {% if kmax == 4 %}
+      {% if kmax == 4 and passes > 1 %}
       case (job_dim)
         2'd0: ids_q <= ids_q >> VECTORS * TOKEN_W;
         2'd1: ids_q <= ids_q >> VECTORS / 2 * TOKEN_W;
         default: ids_q <= ids_q >> VECTORS / 4 * TOKEN_W;
       endcase
+      {% elif kmax == 4 %}
+      ids_q <= job_dim == 2'd1 ? ids_q >> VECTORS / 2 * TOKEN_W : ids_q >> VECTORS / 4 * TOKEN_W;
+      {% elif kmax == 2 and passes > 1 %}
+      ids_q <= job_dim == 2'd1 ? ids_q >> VECTORS / 2 * TOKEN_W : ids_q >> VECTORS * TOKEN_W;
       {% elif kmax == 2 %}
-      ids_q <= job_dim[0] ? ids_q >> VECTORS / 2 * TOKEN_W : ids_q >> VECTORS * TOKEN_W;
-      {% else %}
+      ids_q <= ids_q >> VECTORS / 2 * TOKEN_W;
+      {% elif passes > 1 %}
       ids_q <= ids_q >> VECTORS * TOKEN_W;
       {% endif %}
     end
