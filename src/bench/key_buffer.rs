@@ -166,7 +166,6 @@ impl Bench for KeyBuffer {
             mutant("list does not begin at the bank's begin", "load_last ? {WORD_W{1'b0}} : fill_word_q", "fill_word_q"),
             mutant("bank of the other run read", "{read_word_q, read_bank_q}", "{read_word_q, !read_bank_q}"),
             mutant("forwarded ahead of rows that are read", "row_through && reader_idle", "row_through"),
-            mutant("stored list forwarded", "forwarding && load_valid && load_through);", "forwarding && load_valid);"),
             mutant("forwarded list stored", "load_ready && !load_through", "load_ready"),
             mutant("row ends with its first forwarded beat", "load_through && load_last &&", "load_through &&"),
             reader("word overrun in the skid register", "!full || take", "1'b1"),

@@ -257,7 +257,6 @@ impl Bench for ValueBuffer {
             mutant("passes a row that is being read", "&& !s3_valid_q && reader_idle", ""),
             mutant("passing row ends without its values", "(value_done || !s1_last_q)", "1'b1"),
             mutant("values of a passing row fall silent", "pass_picks || pass_open_q", "pass_picks"),
-            mutant("stored list passed", "passing && load_valid && load_through && some", "passing && load_valid && some"),
             reader("word overrun in the skid register", "!full || take", "1'b1"),
             reader("tag of another word", "skid_valid_q ? skid_tag_q : held_tag_q", "held_tag_q"),
             reader("word read over", "!held_valid_q || out_ready", "1'b1"),
