@@ -182,8 +182,8 @@ impl Bench for QkArray {
             ),
             array(
                 "sign of a leaf lost",
-                "{(SCORE_W - SUM_W) {sum[SUM_W-1]}}",
-                "{(SCORE_W - SUM_W) {1'b0}}",
+                "{(SCORE_W - SUM_W){sum[SUM_W-1]}}",
+                "{(SCORE_W - SUM_W){1'b0}}",
             ),
             array(
                 "more beats than the FIFO holds",

@@ -3,7 +3,7 @@
 use super::{Cost, Direction, Field, Interface, Module};
 use crate::config::Config;
 
-/// `dot_product`: [`LEAF`] multipliers and the tree that sums them.
+/// `dot_product`: 32 multipliers and the tree that sums their products.
 pub struct DotProduct;
 
 /// Products that one leaf sums: the smallest head dimension.

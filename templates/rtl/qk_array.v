@@ -6,7 +6,8 @@
 // Row          one query beat and, on the key stream, beats up to key_last. query_dim is log2(D) - 5. Query element 0 is in
 //              lane 0; elements from D on are ignored. A key beat holds key_count keys, 0 to {{ config.multipliers }}/D, key j in elements
 //              j*D to (j+1)*D-1; only a row's last beat may hold fewer than {{ config.multipliers }}/D. Queries and rows of keys come in the
-//              same order; a query may come before its keys or after them.
+//              same order; keys wait for
+//              their query. With SPATTEN_CHECKS defined, a key beat that breaks these rules is reported.
 // Second pass  a row with query_add adds its products to scores from before: for each of its key beats that holds keys the
 //              base stream brings one beat, scores in the same lanes. Key elements with the MSBs only in the first pass
 //              and the LSBs only in the second give the scores of whole keys. Sums of {{ score_w }} bits, which hold every score of
@@ -186,7 +187,7 @@ module qk_array #(
       {% if config.head_dim == 32 %}
       assign scores_32[lane*SCORE_W+:SCORE_W] = sum;
       {% else %}
-      assign scores_32[lane*SCORE_W+:SCORE_W] = {{(SCORE_W - SUM_W) {sum[SUM_W-1]}}, sum};
+      assign scores_32[lane*SCORE_W+:SCORE_W] = {{(SCORE_W - SUM_W){sum[SUM_W-1]}}, sum};
       {% endif %}
     end
   endgenerate
@@ -325,6 +326,7 @@ module qk_array #(
 
   wire               beat = valid_q[0] && !({{ rst.active }});
   wire [COUNT_W-1:0] most = ALL_LEAVES{% if config.head_dim > 32 %} >> dim_q{% endif %};  // keys of a full beat
+  wire [  COUNT_W:0] spare = {1'b0, most} - {1'b0, count_q};  // negative when there are too many
 
   always @(posedge clk) begin
     {% if config.head_dim > 32 %}
@@ -332,7 +334,7 @@ module qk_array #(
       $display("CHECK %m: head dimension %0d is above %0d", LEAF << dim_q, HEAD_DIM);
     end
     {% endif %}
-    if (beat && ({1'b0, count_q} > {1'b0, most} || (!last_q && count_q != most))) begin
+    if (beat && (spare[COUNT_W] || (!last_q && spare != {(COUNT_W + 1){1'b0}}))) begin
       $display("CHECK %m: a key beat holds %0d keys, a full one %0d", count_q, most);
     end
   end
