@@ -358,8 +358,8 @@ impl Bench for AvArray {
             ),
             array(
                 "sign of a product lost in the tree",
-                "{{(BEAT_0_W-PRODUCT_W){products_q[PRODUCT_W-1]}}",
-                "{{(BEAT_0_W-PRODUCT_W){1'b0}}",
+                "{{(BEAT_0_W-PROD_W){products_q[PROD_W-1]}}",
+                "{{(BEAT_0_W-PROD_W){1'b0}}",
             ),
             array(
                 "sign of a beat's sum lost",

@@ -136,7 +136,7 @@ impl Shape {
     fn new(config: &Config) -> Self {
         let products = Terms {
             name: "products",
-            width_name: "PRODUCT_W",
+            width_name: "PROD_W",
             lanes: config.multipliers / config.head_dim,
             width: config.prob_width + config.width,
             signed: true,

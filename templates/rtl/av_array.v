@@ -15,8 +15,9 @@
 //              stalls inside: the last beat of a row waits at the input until both output FIFOs have room for the row.
 // Latency      with the value beat there, a row whose last prob beat is accepted in cycle t is offered on pop from cycle
 //              t+{{ latency }} on, on magnitude D/{{ output_lanes }}-1 cycles after t+{{ magnitude_latency }}. The value of a prob beat is accepted a cycle after it.
-// Throughput   a beat every cycle, all multipliers at work, and no bubble between rows; but from a row's last beat to the
-//              next row's last beat it takes D/{{ output_lanes }} cycles, so that a row takes max(beats, D/{{ output_lanes }}) cycles.
+// Throughput   a beat every cycle, all multipliers at work, and no bubble between rows, as long as the outputs are taken.
+//              From a row's last beat to the last beat of the next row it takes at least the D/{{ output_lanes }} cycles in which the first
+//              leaves: rows of one D take max(beats, D/{{ output_lanes }}) cycles each.
 // Reset        forgets everything. Payload registers have no reset: valid bits qualify them.
 
 module av_array #(
@@ -58,9 +59,9 @@ module av_array #(
   localparam VALUE_W     = {{ value_w }};
   localparam COLUMNS     = {{ columns }};  // the largest head dimension
   localparam GROUPS      = {{ groups }};  // elements of a beat in a column
-  localparam PRODUCT_W   = {{ product_w }};
+  localparam PROD_W      = {{ product_w }};
   localparam BEAT_W      = {{ beat_w }};  // bits of the sum of a beat in a column
-  localparam ROW_W       = PRODUCT_W + $clog2(MAX_ROW);
+  localparam ROW_W       = PROD_W + $clog2(MAX_ROW);
   localparam SUM_W       = (ROW_W > BEAT_W) ? ROW_W : BEAT_W;  // bits of the sum of a row
   localparam OUT_LANES   = {{ output_lanes }};
   localparam OUT_W       = {{ out_w }};
@@ -235,18 +236,18 @@ module av_array #(
   genvar node;
   generate
     for (column = 0; column < COLUMNS; column = column + 1) begin : g_column
-      reg [GROUPS*PRODUCT_W-1:0] products_q;
+      reg [GROUPS*PROD_W-1:0] products_q;
 
       for (group = 0; group < GROUPS; group = group + 1) begin : g_multiplier
         localparam ELEMENT = group * COLUMNS + column;
 
         wire        [   PROB_W-1:0] prob = prob_q[ELEMENT/32*PROB_W+:PROB_W];
         wire        [  VALUE_W-1:0] value = value_q[ELEMENT*VALUE_W+:VALUE_W];
-        wire signed [PRODUCT_W-1:0] prob_factor = {{VALUE_W{1'b0}}, prob};
-        wire signed [PRODUCT_W-1:0] value_factor = {{PROB_W{value[VALUE_W-1]}}, value};
+        wire signed [PROD_W-1:0] prob_factor = {{VALUE_W{1'b0}}, prob};
+        wire signed [PROD_W-1:0] value_factor = {{PROB_W{value[VALUE_W-1]}}, value};
 
         always @(posedge clk) begin
-          if (valid_q[0]) products_q[group*PRODUCT_W+:PRODUCT_W] <= prob_factor * value_factor;
+          if (valid_q[0]) products_q[group*PROD_W+:PROD_W] <= prob_factor * value_factor;
         end
       end
 
