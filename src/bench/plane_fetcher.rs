@@ -17,12 +17,12 @@ pub struct PlaneFetcher;
 /// Mixes the bits of a number, as the Verilog of the memory does.
 fn mix(value: u64) -> u64 {
     let x = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (x ^ x >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+    (x ^ (x >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
 /// The byte that the memory of the bench holds at an address.
 fn byte(address: u64) -> u8 {
-    let word = mix((address / SECTOR) << 3 | address % SECTOR / 4) >> 32;
+    let word = mix(address / SECTOR * 8 + address % SECTOR / 4) >> 32;
     (word >> (8 * (address % 4))) as u8
 }
 
@@ -97,8 +97,8 @@ impl Bench for PlaneFetcher {
         context.insert("padded_address", &padded);
         let mut interface = rtl::plane_fetcher::PlaneFetcher.interface(config, &point.parameters);
         interface.ports = vec![
-            (Direction::In, Field::new("latency", 16)),
-            (Direction::In, Field::new("seed", 32)),
+            (Direction::In, Field::new("memory_latency", 16)),
+            (Direction::In, Field::new("memory_seed", 32)),
         ];
         interface.streams[0].fields.extend([Field::new("settle", 1), Field::new("abort", 10)]);
         interface.streams.push(Stream::output(
@@ -127,8 +127,8 @@ impl Bench for PlaneFetcher {
         let config = &point.config;
         let mut case = Case::new(interface);
         let latency = *pick(&[2, 3, 7, 30, 100], random);
-        case.port("latency", latency);
-        case.port("seed", if random.random_range(0..3) == 0 { 0 } else { u64::from(random.next_u32()) });
+        case.port("memory_latency", latency);
+        case.port("memory_seed", if random.random_range(0..3) == 0 { 0 } else { u64::from(random.next_u32()) });
         let mut totals = Totals::default();
         let mut list = List::default();
         for row in 0..rows {
@@ -335,7 +335,7 @@ fn measure(rig: &Rig, config: &Config, bits: u32, percent: u32) -> anyhow::Resul
     for &seed in seeds {
         let mut random = Random::seed_from_u64(seed);
         let mut case = Case::new(rig.interface());
-        case.port("latency", LATENCY);
+        case.port("memory_latency", LATENCY);
         let mut totals = Totals::default();
         let dim = config.head_dim;
         let stride = u64::from(bits * dim / 8);
@@ -394,7 +394,7 @@ fn push_msbs(case: &mut Case, config: &Config, bits: u32, base: u64, ids: Vec<u3
 /// A case of one vector, on a memory that answers after `latency` cycles.
 pub fn one_vector(interface: &Interface, config: &Config, latency: u64) -> Case {
     let mut case = Case::new(interface);
-    case.port("latency", latency);
+    case.port("memory_latency", latency);
     push_msbs(&mut case, config, 1, 0, vec![0], &mut Totals::default());
     case
 }

@@ -1,5 +1,5 @@
-// A plane fetcher with its memory: each channel gives one sector a cycle, `latency` cycles after the request, at least 2.
-// Word w of sector s is a mix of the bits of 8s + w, so whoever reads the wrong sector shows. With a `seed`, channels pause at
+// A plane fetcher with its memory: each channel gives one sector a cycle, `memory_latency` cycles after the request, at least 2.
+// Word w of sector s is a mix of the bits of 8s + w, so whoever reads the wrong sector shows. With a `memory_seed`, channels pause at
 // random, each on its own.
 //
 // A job with `settle` waits until the fetcher is idle; then `report` tells what was requested since the last one. With
@@ -10,8 +10,8 @@ module plane_fetcher_stand #(
 ) (
     input  wire             clk,
     input  wire             {{ rst.port }},
-    input  wire [15:0]      latency,
-    input  wire [31:0]      seed,
+    input  wire [15:0]      memory_latency,
+    input  wire [31:0]      memory_seed,
 
     input  wire             job_valid,
     output wire             job_ready,
@@ -245,7 +245,7 @@ module plane_fetcher_stand #(
       wire [31:0] random_a = random_q ^ (random_q << 13);
       wire [31:0] random_b = random_a ^ (random_a >> 17);
       wire [31:0] random = random_b ^ (random_b << 5);
-      wire        calm = seed == 32'd0;
+      wire        calm = memory_seed == 32'd0;
       wire        go = calm || (pause_q == 7'd0 && random_q[25:24] != 2'd0);
       wire        free = !out_valid_q || response_ready[channel];
       wire        load = free && go && wr_q != rd_q && now_q - due_q[rd_q] < 32'h8000_0000;
@@ -265,7 +265,7 @@ module plane_fetcher_stand #(
           pause_q     <= 7'd0;
           out_valid_q <= 1'b0;
         end else begin
-          random_q <= random ^ (now_q == 32'd0 ? seed : 32'd0);
+          random_q <= random ^ (now_q == 32'd0 ? memory_seed : 32'd0);
           if (pause_q != 7'd0) pause_q <= pause_q - 7'd1;
           else if (random_q[7:0] == 8'd0) pause_q <= random_q[14:8];
           if (request) wr_q <= wr_q + 1'b1;
@@ -277,7 +277,7 @@ module plane_fetcher_stand #(
       always @(posedge clk) begin
         if (request) begin
           sector_q[wr_q] <= sector;
-          due_q[wr_q]    <= now_q + {16'd0, latency} - 32'd1;
+          due_q[wr_q]    <= now_q + {16'd0, memory_latency} - 32'd1;
         end
         if (load) out_q <= sector_q[rd_q];
       end

@@ -78,7 +78,7 @@ module fetch_port (
 
 `ifdef SPATTEN_CHECKS
   always @(posedge clk) begin
-    if (push_valid && !queue_ready) $display("CHECK %m: push without a reservation");
+    if (!({{ rst.active }}) && push_valid && !queue_ready) $display("CHECK %m: push without a reservation");
   end
 `else
   wire unused_ready = queue_ready;
