@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Presets looked at when none is named.
 const USUAL: [&str; 2] = ["spatten", "spatten-1-8"];
 
+/// Paths too long that are shown of a block; `--json` has all.
+const SHOWN: usize = 8;
+
 /// Arguments of `depth`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:
@@ -142,12 +145,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut broken = false;
     for (preset, depth) in &depths {
-        for route in &depth.too_long {
-            broken = true;
+        broken |= !depth.too_long.is_empty();
+        let place = format!("{} at {}", depth.block, presets[*preset].name);
+        for route in depth.too_long.iter().take(SHOWN) {
             eprintln!(
-                "{} at {}: {} levels from {} to {} are too many",
-                depth.block, presets[*preset].name, route.levels, route.from, route.to
+                "{place}: {} levels from {} to {} are too many",
+                route.levels, route.from, route.to
             );
+        }
+        if depth.too_long.len() > SHOWN {
+            eprintln!("{place}: and {} more", depth.too_long.len() - SHOWN);
         }
     }
     Ok(if broken {

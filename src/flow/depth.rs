@@ -1,7 +1,8 @@
 //! Logic depth and cells of a block, on generic two-input gates, from Yosys.
 //!
 //! The script is fixed: RAMs are left as they are and bound the paths, everything else is flattened and mapped to NOT,
-//! AND, NAND, OR, NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Registers keep their enable and
+//! AND, NAND, OR, NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Logic is mapped for delay: the
+//! commands that Yosys gives to ABC by itself look for area, and turn its fast adders into ripple-carry ones. Registers keep their enable and
 //! reset pins. The longest path to each register, output and RAM pin is then found here, in gates.
 
 use crate::config::Config;
@@ -255,7 +256,7 @@ pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
     };
     format!(
         "read_verilog {}; hierarchy -check -top {top}{set}; {ram}synth -nofsm -flatten -noabc -top {top}; \
-         abc -g AND,NAND,OR,NOR,XOR,XNOR; opt_clean; write_blif -icells netlist.blif",
+         abc -g AND,NAND,OR,NOR,XOR,XNOR -script +strash;ifraig;scorr;strash;dch;map; opt_clean; write_blif -icells netlist.blif",
         files.join(" ")
     )
 }
