@@ -39,9 +39,17 @@ module ram_1r1w #(
 `ifdef SPATTEN_CHECKS
   wire collision = wr_en && rd_en && wr_addr == rd_addr;
 
+  // At the first edge of a synchronous reset, the enables still come from whatever the registers
+  // woke up with.
+  reg  awake_q;
+  initial awake_q = 1'b0;
+
   always @(posedge clk) begin
+    awake_q <= 1'b1;
     if (rd_en) rd_data_q <= collision ? ~word_q[rd_addr] : word_q[rd_addr];
-    if (collision) $display("CHECK %m: address %0d is read while it is written", rd_addr);
+    if (collision && awake_q) begin
+      $display("CHECK %m: address %0d is read while it is written", rd_addr);
+    end
   end
 `else
   always @(posedge clk) begin

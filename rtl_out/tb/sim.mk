@@ -13,10 +13,23 @@ override RUN_SEEDS := $(if $(SEED),$(SEED),$(SEEDS))
 
 TB := tb/tb_source.sv tb/tb_sink.sv tb/tb_pace.sv
 SOURCES_stream_reg := rtl/stream_reg.v
-SOURCES_stream_fifo := rtl/stream_fifo.v rtl/ram_1r1w.v
+SOURCES_stream_fifo := rtl/ram_1r1w.v rtl/stream_fifo.v
+SOURCES_lane_gearbox := rtl/stream_reg.v rtl/lane_gearbox.v
 SOURCES_zero_eliminator := rtl/zero_eliminator.v
-SOURCES_topk_engine := rtl/topk_engine.v rtl/stream_fifo.v rtl/stream_reg.v rtl/topk_select.v rtl/topk_filter.v rtl/ram_1r1w.v rtl/lane_packer.v rtl/zero_eliminator.v
-BLOCKS := stream_reg stream_fifo zero_eliminator topk_engine
+SOURCES_topk_engine := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/zero_eliminator.v rtl/lane_packer.v rtl/topk_select.v rtl/topk_filter.v rtl/topk_engine.v
+SOURCES_qk_array := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/dot_product.v rtl/qk_array.v
+SOURCES_softmax := rtl/stream_reg.v rtl/delay_line.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/multiplier.v rtl/softmax_max.v rtl/softmax_fraction.v rtl/softmax_exp.v rtl/softmax_sum.v rtl/softmax_reciprocal.v rtl/softmax.v
+SOURCES_requant_decision := rtl/stream_reg.v rtl/requant_decision.v
+SOURCES_av_array := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/av_rescale.v rtl/av_array.v
+SOURCES_token_importance := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/rmw_ram.v rtl/importance_store.v rtl/token_importance.v
+SOURCES_head_importance := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/rmw_ram.v rtl/importance_store.v rtl/head_importance.v
+SOURCES_plane_fetcher := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/reg_fifo.v rtl/round_robin.v rtl/vector_addresses.v rtl/port_turn.v rtl/fetch_port.v rtl/sector_crossbar.v rtl/sector_lane.v rtl/plane_assembler.v rtl/plane_fetcher.v tb/plane_fetcher_stand.v
+SOURCES_key_buffer := rtl/ram_1r1w.v rtl/ram_reader.v rtl/key_buffer.v
+SOURCES_value_buffer := rtl/ram_1r1w.v rtl/ram_reader.v rtl/value_buffer.v
+SOURCES_axi_reader := rtl/stream_reg.v rtl/axi_reader.v tb/axi_reader_fed.sv tb/tb_axi_memory.sv
+SOURCES_row_writer := rtl/row_writer.v tb/row_writer_fed.sv
+SOURCES_axi_writer := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/axi_writer.v tb/axi_writer_fed.sv tb/tb_axi_memory.sv
+BLOCKS := stream_reg stream_fifo lane_gearbox zero_eliminator topk_engine qk_array softmax requant_decision av_array token_importance head_importance plane_fetcher key_buffer value_buffer axi_reader row_writer axi_writer
 
 # Each Verilator builds in a directory of its own, as does a build with waveforms.
 VERILATOR_DIR := build/$(subst /,_,$(VERILATOR))$(if $(WAVES),-waves)
@@ -25,7 +38,7 @@ ICARUS_DIR    := build/$(subst /,_,$(IVERILOG))
 # The flags are for g++ before version 13 and harmless later.
 # Builds of Verilator that were configured without a compiler do not say how a precompiled header is included.
 PCH_FLAG := CFG_CXXFLAGS_PCH_I=-include
-VERILATOR_FLAGS := --binary --timing --assert -O3 --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
+VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
                    -CFLAGS "-std=c++20 -fcoroutines -O1" $(if $(WAVES),--trace) \
                    -MAKEFLAGS $(PCH_FLAG)
 

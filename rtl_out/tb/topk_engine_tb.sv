@@ -101,7 +101,8 @@ module topk_engine_tb;
   );
 
   wire done = push_done && pop_done;
-  wire moved = (push_valid && push_ready) || (pop_valid && pop_ready);
+  wire moved = (push_valid && push_ready)
+      || (pop_valid && pop_ready);
 
   always @(posedge clk) begin
     if (reset) begin
