@@ -11,6 +11,16 @@ fn tool(name: &str) -> Option<PathBuf> {
     candidates(name).into_iter().next()
 }
 
+/// The first Python that has the model; the one on the PATH need not.
+fn python() -> Option<PathBuf> {
+    candidates("python").into_iter().find(|python| {
+        let imports = Command::new(python)
+            .args(["-c", "import cocotb, cocotbext.axi"])
+            .output();
+        imports.is_ok_and(|output| output.status.success())
+    })
+}
+
 /// Runs the masters at a width, with a fault in their Verilog if one is given; whether they agree with the model, and what
 /// was printed.
 fn run(name: &str, width: u32, most: u32, fault: Option<(&str, &str, &str)>) -> Option<(bool, String)> {
@@ -18,7 +28,7 @@ fn run(name: &str, width: u32, most: u32, fault: Option<(&str, &str, &str)>) -> 
         eprintln!("skipped: no Icarus Verilog");
         return None;
     };
-    let python = tool("python").expect("no python with cocotb; run sim/setup");
+    let python = python().expect("no python with cocotb; run sim/setup");
     let work = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("axi_model")
         .join(name);

@@ -6,6 +6,9 @@ impl Config {
     /// Smallest head dimension that can be chosen at run time.
     pub const MIN_HEAD_DIM: u32 = 32;
 
+    /// Longest row for which every probability is proved to be within 1 of the exact one.
+    pub const PROVED_ROW: u32 = 8192;
+
     /// Most keys, or values, that an array works on in one cycle: those of the smallest head dimension. At head dimension
     /// D it is `multipliers / D`.
     pub fn vector_lanes(&self) -> u32 {

@@ -88,6 +88,7 @@ impl Config {
             softmax_lanes,
             multipliers,
             head_dim,
+            max_tokens,
             ..
         } = **self;
         if fetch_ports < channels {
@@ -101,6 +102,13 @@ impl Config {
             notes.push(format!(
                 "sector-window {sector_window} is below 128 x channels = {window}: a memory latency of 100 cycles \
                  is not hidden"
+            ));
+        }
+        if max_tokens > Self::PROVED_ROW {
+            notes.push(format!(
+                "max-tokens {max_tokens} is above {}: rows longer than that may have probabilities that are off by \
+                 more than 1",
+                Self::PROVED_ROW
             ));
         }
         let keys = multipliers / head_dim;
