@@ -87,6 +87,7 @@ impl Bench for PlaneFetcher {
         let mut context = shape.context(config);
         let depth = (2 * shape.tags).next_power_of_two();
         context.insert("memory_depth", &depth);
+        context.insert("wide_fetched", &format!("{{{}'d0, fetched}}", 32 - shape.fetched_w()));
         context.insert("memory_depth_w", &depth.ilog2());
         rtl::insert_config(&mut context, config)?;
         let address = "request_address[channel*ADDR_W+:ADDR_W]";
