@@ -114,6 +114,7 @@ module axi_reader_tb;
     if (reset) begin
       reset_cycles <= reset_cycles + 3'd1;
       reset        <= reset_cycles < 3'd3;
+      if (reset_cycles == 3'd3) $display("START axi_reader");
       cycle        <= 32'd0;
       quiet        <= 32'd0;
       drained      <= 32'd0;

@@ -133,6 +133,7 @@ module key_buffer_tb;
     if (reset) begin
       reset_cycles <= reset_cycles + 3'd1;
       reset        <= reset_cycles < 3'd3;
+      if (reset_cycles == 3'd3) $display("START key_buffer");
       cycle        <= 32'd0;
       quiet        <= 32'd0;
       drained      <= 32'd0;

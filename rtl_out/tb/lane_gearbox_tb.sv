@@ -105,6 +105,7 @@ module lane_gearbox_tb;
     if (reset) begin
       reset_cycles <= reset_cycles + 3'd1;
       reset        <= reset_cycles < 3'd3;
+      if (reset_cycles == 3'd3) $display("START lane_gearbox");
       cycle        <= 32'd0;
       quiet        <= 32'd0;
       drained      <= 32'd0;

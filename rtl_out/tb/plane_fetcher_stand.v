@@ -207,8 +207,8 @@ module plane_fetcher_stand #(
       requests_q <= 32'd0;
       sum_q      <= 64'd0;
     end else begin
-      if (!fetched_lsb) msb_q <= msb_q + fetched;
-      if (fetched_lsb) lsb_q <= lsb_q + fetched;
+      if (!fetched_lsb) msb_q <= msb_q + {26'd0, fetched};
+      if (fetched_lsb) lsb_q <= lsb_q + {26'd0, fetched};
       requests_q <= requests;
       sum_q      <= sum;
     end

@@ -174,6 +174,7 @@ module value_buffer_tb;
     if (reset) begin
       reset_cycles <= reset_cycles + 3'd1;
       reset        <= reset_cycles < 3'd3;
+      if (reset_cycles == 3'd3) $display("START value_buffer");
       cycle        <= 32'd0;
       quiet        <= 32'd0;
       drained      <= 32'd0;

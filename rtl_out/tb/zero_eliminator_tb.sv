@@ -104,6 +104,7 @@ module zero_eliminator_tb;
     if (reset) begin
       reset_cycles <= reset_cycles + 3'd1;
       reset        <= reset_cycles < 3'd3;
+      if (reset_cycles == 3'd3) $display("START zero_eliminator");
       cycle        <= 32'd0;
       quiet        <= 32'd0;
       drained      <= 32'd0;
