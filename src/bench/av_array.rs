@@ -68,13 +68,7 @@ const DIRECTED: usize = 5 * KINDS.len();
 const LONGEST: usize = 63;
 
 impl Kind {
-    fn operands(
-        self,
-        n: usize,
-        dim: usize,
-        config: &Config,
-        random: &mut Random,
-    ) -> (Vec<u16>, Vec<i16>) {
+    fn operands(self, n: usize, dim: usize, config: &Config, random: &mut Random) -> (Vec<u16>, Vec<i16>) {
         let (prob_w, value_w) = (config.prob_width, config.width);
         let most = ((1u32 << prob_w) - 1) as u16;
         let limit = 1i32 << (value_w - 1);
@@ -178,8 +172,10 @@ pub fn push_row(case: &mut Case, config: &Config, row: &Row) {
             .set("shift", row.factor.shift)
             .set("ctx", row.ctx as i64);
         if !here.is_empty() {
-            case.beat("value")
-                .lanes("data", row.values[here.start * dim..here.end * dim].iter().copied());
+            case.beat("value").lanes(
+                "data",
+                row.values[here.start * dim..here.end * dim].iter().copied(),
+            );
         }
     }
     let out = output(&row.probs, &row.values, dim, row.factor, config.out_width);
@@ -250,13 +246,14 @@ impl Bench for AvArray {
                 c.reset = Reset::AsyncHigh;
             })?,
             // Levels of sums that are not full.
-            Point::new("odd-m576-ctx3").config(|c| {
-                c.multipliers = 576;
-                c.head_dim = 32;
-                c.max_tokens = 40;
-                (c.width, c.prob_width, c.out_width) = (11, 9, 13);
-            })?
-            .parameter("CTX_W", 3),
+            Point::new("odd-m576-ctx3")
+                .config(|c| {
+                    c.multipliers = 576;
+                    c.head_dim = 32;
+                    c.max_tokens = 40;
+                    (c.width, c.prob_width, c.out_width) = (11, 9, 13);
+                })?
+                .parameter("CTX_W", 3),
             Point::new("row37-ctx1-ram-latency-2")
                 .config(|c| {
                     c.multipliers = 64;
@@ -286,7 +283,11 @@ impl Bench for AvArray {
             if number == LONGEST {
                 // Now and then only where that takes long.
                 let least = most.min(4096);
-                let n_here = if random.random_range(0..8) == 0 { most } else { least };
+                let n_here = if random.random_range(0..8) == 0 {
+                    most
+                } else {
+                    least
+                };
                 (kind, n, open) = (Kind::Least, n_here, false);
             } else if number < DIRECTED {
                 // Each kind in turn at each length; the first row is one full beat at the largest dimension.
@@ -330,7 +331,11 @@ impl Bench for AvArray {
         let rescale = |name, find, replace| mutant(name, "av_rescale", find, replace);
         vec![
             // Operands and sums.
-            array("ragged beat counted whole", "~({LANES{1'b1}} << head_count)", "{LANES{1'b1}}"),
+            array(
+                "ragged beat counted whole",
+                "~({LANES{1'b1}} << head_count)",
+                "{LANES{1'b1}}",
+            ),
             array(
                 "probability of another lane",
                 "prob_q[ELEMENT/32*PROB_W+:PROB_W]",
@@ -409,11 +414,7 @@ impl Bench for AvArray {
                 "head_count != {COUNT_W{1'b0}}",
                 "1'b1",
             ),
-            array(
-                "value not waited for",
-                "(value_valid || !takes_value)",
-                "1'b1",
-            ),
+            array("value not waited for", "(value_valid || !takes_value)", "1'b1"),
             array(
                 "value taken twice",
                 "may_enter && head_valid && takes_value",
@@ -421,11 +422,7 @@ impl Bench for AvArray {
             ),
             array("rows end too close together", "gap_q == 2'd0 &&", ""),
             array("output overrun", "pop_free_q >= POP_ROW &&", ""),
-            array(
-                "magnitudes overrun",
-                "&& magnitude_fits",
-                "",
-            ),
+            array("magnitudes overrun", "&& magnitude_fits", ""),
             array(
                 "a magnitude's place lost",
                 "if (magnitude_taken && !row_end)",
@@ -442,14 +439,22 @@ impl Bench for AvArray {
                 "size_ctx_q[(MAGNITUDE_STAGES-1)*CTX_W+:CTX_W]",
                 "size_ctx_q[(MAGNITUDE_STAGES-2)*CTX_W+:CTX_W]",
             ),
-            array("a row's end lost", "out_ctx, out_last, out_data", "out_ctx, 1'b0, out_data"),
+            array(
+                "a row's end lost",
+                "out_ctx, out_last, out_data",
+                "out_ctx, 1'b0, out_data",
+            ),
             // Magnitude.
             array(
                 "size of -2^(w-1) wrong",
                 "out[OUT_W-1] ? -out : out",
                 "out[OUT_W-1] ? (-out & ~{1'b1, {(OUT_W - 1){1'b0}}}) : out",
             ),
-            array("sizes are ones' complements", "out[OUT_W-1] ? -out", "out[OUT_W-1] ? ~out"),
+            array(
+                "sizes are ones' complements",
+                "out[OUT_W-1] ? -out",
+                "out[OUT_W-1] ? ~out",
+            ),
             array(
                 "magnitude of a row's last beat only",
                 "size_first_q ? {MAGNITUDE_W{1'b0}} : magnitude_q",
@@ -483,22 +488,58 @@ impl Bench for AvArray {
             ),
             rescale("sticky bits of a shift by 16 dropped", "|wide[14:0]", "1'b0"),
             rescale("sticky bits of a shift by 32 dropped", "|wide[30:0]", "1'b0"),
-            rescale("half of the sticky bits of a shift by 32 dropped", "|wide[30:0]", "|wide[30:15]"),
-            rescale("sticky bits of the second shift dropped", "|| dropped != 15'd0", ""),
-            rescale("sticky bits of the first shift forgotten", "near_sticky_q || ", ""),
-            rescale("guard of a shift by 16 lost", "far_guard  = wide[15]", "far_guard  = 1'b0"),
-            rescale("guard of a shift by 32 lost", "far_guard  = wide[31]", "far_guard  = 1'b0"),
+            rescale(
+                "half of the sticky bits of a shift by 32 dropped",
+                "|wide[30:0]",
+                "|wide[30:15]",
+            ),
+            rescale(
+                "sticky bits of the second shift dropped",
+                "|| dropped != 15'd0",
+                "",
+            ),
+            rescale(
+                "sticky bits of the first shift forgotten",
+                "near_sticky_q || ",
+                "",
+            ),
+            rescale(
+                "guard of a shift by 16 lost",
+                "far_guard  = wide[15]",
+                "far_guard  = 1'b0",
+            ),
+            rescale(
+                "guard of a shift by 32 lost",
+                "far_guard  = wide[31]",
+                "far_guard  = 1'b0",
+            ),
             rescale("logical shift", "near >>> near_shift", "near >> near_shift"),
             rescale("half up for half to even", "(sticky_q || floor_q[0])", "1'b1"),
             rescale("half down", "(sticky_q || floor_q[0])", "sticky_q"),
             rescale("half to odd", "sticky_q || floor_q[0]", "sticky_q || !floor_q[0]"),
             rescale("no rounding", "up && floor != most", "1'b0"),
             rescale("no saturation", "if (over) out_q", "if (1'b0) out_q"),
-            rescale("saturation of far larger sums only", "|| floor_q[NEAR_W-1:OUT_W-1] !=", "|| 1'b0 && floor_q[NEAR_W-1:OUT_W-1] !="),
-            rescale("saturation forgets what the first shift saw", "over = over_q", "over = 1'b0"),
-            rescale("saturation to the other end", "negative_q ? least : most", "negative_q ? most : least"),
+            rescale(
+                "saturation of far larger sums only",
+                "|| floor_q[NEAR_W-1:OUT_W-1] !=",
+                "|| 1'b0 && floor_q[NEAR_W-1:OUT_W-1] !=",
+            ),
+            rescale(
+                "saturation forgets what the first shift saw",
+                "over = over_q",
+                "over = 1'b0",
+            ),
+            rescale(
+                "saturation to the other end",
+                "negative_q ? least : most",
+                "negative_q ? most : least",
+            ),
             rescale("rounding past the largest output", "up && floor != most", "up"),
-            rescale("tag out of step", "tag_q[(STAGES-1)*TAG_W+:TAG_W]", "tag_q[(STAGES-2)*TAG_W+:TAG_W]"),
+            rescale(
+                "tag out of step",
+                "tag_q[(STAGES-1)*TAG_W+:TAG_W]",
+                "tag_q[(STAGES-2)*TAG_W+:TAG_W]",
+            ),
         ]
     }
 
@@ -519,7 +560,9 @@ impl Bench for AvArray {
             }
             let stand = Stand::new(builder, multipliers, Config::default().head_dim)?;
             for (dim, beats) in SETTINGS {
-                progress(&format!("{multipliers} multipliers, D = {dim}, rows of {beats} beats"));
+                progress(&format!(
+                    "{multipliers} multipliers, D = {dim}, rows of {beats} beats"
+                ));
                 measured.push(stand.measure(dim, beats)?);
             }
         }
@@ -532,7 +575,16 @@ impl Bench for AvArray {
 }
 
 /// Measured head dimensions and beats of a row.
-const SETTINGS: [(usize, usize); 8] = [(32, 1), (32, 2), (32, 3), (32, 64), (64, 1), (64, 3), (64, 4), (64, 64)];
+const SETTINGS: [(usize, usize); 8] = [
+    (32, 1),
+    (32, 2),
+    (32, 3),
+    (32, 64),
+    (64, 1),
+    (64, 3),
+    (64, 4),
+    (64, 64),
+];
 
 /// Name of the figure: cycles from row to row.
 const CYCLES: &str = "cycles/row";
@@ -599,9 +651,8 @@ impl Stand {
         let (from, to) = (rows / 4, rows - 1);
         let cycles = (row_end(to) - row_end(from)) as f64 / (to - from) as f64;
         let alone = run(&self.library, &case(1), Pace::Always)?;
-        let since_last = |stream: &str| {
-            (alone.output(stream).cycles[0] - alone.accepted("prob")[beats - 1]) as f64
-        };
+        let since_last =
+            |stream: &str| (alone.output(stream).cycles[0] - alone.accepted("prob")[beats - 1]) as f64;
         let stated = AV_ARRAY.latencies(config)[0].cycles;
         let stated_magnitude = AV_ARRAY.magnitude_latency(config, dim as u32);
         Ok(Measurement {

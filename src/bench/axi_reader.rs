@@ -108,15 +108,16 @@ impl Bench for AxiReader {
             1 => sectors - random.random_range(1..200),
             _ => random.next_u64() % sectors,
         };
-        let error_mask = if rough && random.random_range(0..2) == 0 { 0xf } else { 0 };
+        let error_mask = if rough && random.random_range(0..2) == 0 {
+            0xf
+        } else {
+            0
+        };
         case.port("base", 32 * base);
         case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *super::rows::pick(&[1, 2, 5, 20, LATENCY], random));
         case.port("error_mask", error_mask.into());
-        case.port(
-            "warm_up",
-            *super::rows::pick(&[0, 0, 1, 3, 40, 200], random),
-        );
+        case.port("warm_up", *super::rows::pick(&[0, 0, 1, 3, 40, 200], random));
         let requests = Requests::new(base, sectors, random);
         for sector in requests.take(rows) {
             push_sector(&mut case, point, base, sector, error_mask);
@@ -132,11 +133,7 @@ impl Bench for AxiReader {
             replace,
         };
         vec![
-            mutant(
-                "4 KB boundary crossed",
-                "&& next_in_page_q != {PAGE_W{1'b0}}",
-                "",
-            ),
+            mutant("4 KB boundary crossed", "&& next_in_page_q != {PAGE_W{1'b0}}", ""),
             mutant(
                 "4 KB boundary taken from the address without base",
                 "next_in_page_q <= asked_absolute[11:5] + 1'b1",
@@ -147,16 +144,8 @@ impl Bench for AxiReader {
                 "burst_more_q   <= {PAGE_W{1'b0}};",
                 "burst_more_q   <= {{(PAGE_W - 1){1'b0}}, 1'b1};",
             ),
-            mutant(
-                "burst longer than allowed",
-                "burst_more_q != LAST_MORE",
-                "1'b1",
-            ),
-            mutant(
-                "any request joins",
-                "asked_address == next_address_q",
-                "1'b1",
-            ),
+            mutant("burst longer than allowed", "burst_more_q != LAST_MORE", "1'b1"),
+            mutant("any request joins", "asked_address == next_address_q", "1'b1"),
             mutant("base left out", "base + asked_address", "asked_address"),
             mutant(
                 "burst goes while it still grows",
@@ -208,13 +197,21 @@ impl Bench for AxiReader {
                 "wire                land = beat_valid && beat_ready && beat_last;",
                 "wire                land = m_axi_rvalid && m_axi_rready && m_axi_rlast;",
             ),
-            mutant("idle with a burst in hand", "!asked_valid && !burst_valid_q", "!asked_valid"),
+            mutant(
+                "idle with a burst in hand",
+                "!asked_valid && !burst_valid_q",
+                "!asked_valid",
+            ),
             mutant(
                 "request of the last cycle of stop kept",
                 "request_valid && !stop",
                 "request_valid",
             ),
-            mutant("stop goes on asking", "ar_ready && room && !stop", "ar_ready && room"),
+            mutant(
+                "stop goes on asking",
+                "ar_ready && room && !stop",
+                "ar_ready && room",
+            ),
             mutant(
                 "stop leaves a request behind",
                 "burst_valid_q <= !stop && (",
@@ -269,8 +266,14 @@ impl Bench for AxiReader {
                     setting: vec![("bits", width.to_string()), ("sectors", pattern.into())],
                     figures: vec![
                         ("cycles/sector", Some(span as f64 / (SUSTAINED - 1) as f64)),
-                        ("sectors/burst", Some(SUSTAINED as f64 / stream.ones("burst") as f64)),
-                        ("beats/sector", Some(stream.ones("beat") as f64 / SUSTAINED as f64)),
+                        (
+                            "sectors/burst",
+                            Some(SUSTAINED as f64 / stream.ones("burst") as f64),
+                        ),
+                        (
+                            "beats/sector",
+                            Some(stream.ones("beat") as f64 / SUSTAINED as f64),
+                        ),
                         ("latency", Some(latency as f64)),
                     ],
                     bounds: vec![
@@ -346,7 +349,8 @@ impl Iterator for Requests {
 fn push_sector(case: &mut Case, point: &Point, base: u64, sector: u64, error_mask: u32) {
     let at = absolute(32 * base, 32 * sector, point.config.addr_width);
     let error = fails(at, point, error_mask);
-    case.beat("request").set("address", 32i64.wrapping_mul(sector as i64));
+    case.beat("request")
+        .set("address", 32i64.wrapping_mul(sector as i64));
     let answer = case
         .beat("response")
         .words("data", &read(axi_memory::word, at))

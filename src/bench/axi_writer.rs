@@ -101,7 +101,11 @@ impl Bench for AxiWriter {
             1 => sectors - random.random_range(1..200),
             _ => random.next_u64() % sectors,
         };
-        let error_mask = if rough && random.random_range(0..2) == 0 { 0x7 } else { 0 };
+        let error_mask = if rough && random.random_range(0..2) == 0 {
+            0x7
+        } else {
+            0
+        };
         case.port("base", 32 * base);
         case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
         case.port("latency", *rows::pick(&[2, 5, 20, LATENCY], random));
@@ -119,7 +123,10 @@ impl Bench for AxiWriter {
                 SectorWrite {
                     address: 32 * next,
                     data: std::array::from_fn(|_| random.next_u32()),
-                    strobe: *rows::pick(&[0xff, 0xff, 0x01, 0x80, 0xf0, 0x07, random.next_u32() as u8], random),
+                    strobe: *rows::pick(
+                        &[0xff, 0xff, 0x01, 0x80, 0xf0, 0x07, random.next_u32() as u8],
+                        random,
+                    ),
                 }
             })
             .collect();
@@ -135,8 +142,16 @@ impl Bench for AxiWriter {
             replace,
         };
         vec![
-            mutant("strobe of a partial sector wrong", "{4{beat_strobe[word]}}", "4'hf"),
-            mutant("half of a beat wrong", "upper ? {sector_strobe", "!upper ? {sector_strobe"),
+            mutant(
+                "strobe of a partial sector wrong",
+                "{4{beat_strobe[word]}}",
+                "4'hf",
+            ),
+            mutant(
+                "half of a beat wrong",
+                "upper ? {sector_strobe",
+                "!upper ? {sector_strobe",
+            ),
             mutant(
                 "strobes of another beat",
                 "sector_strobe[beat_q*BEAT_WORDS+:BEAT_WORDS]",
@@ -178,7 +193,11 @@ impl Bench for AxiWriter {
                 "{{(INSIDE_W - 1){1'b0}}, drop}",
                 "{{(INSIDE_W - 1){1'b0}}, 1'b0}",
             ),
-            mutant("stop goes on writing", "next_valid && !stop && aw_ready", "next_valid && aw_ready"),
+            mutant(
+                "stop goes on writing",
+                "next_valid && !stop && aw_ready",
+                "next_valid && aw_ready",
+            ),
             mutant(
                 "sector of the last cycle of stop kept",
                 "write_valid && room && queue_ready && !stop;",

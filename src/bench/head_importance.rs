@@ -111,16 +111,36 @@ impl Bench for HeadImportance {
                 "? old >> shift",
                 "? (old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0}",
             ),
-            mutant("shift of one too few bits", "importance_store", "? old >> shift", "? old >> shift[3:0]"),
-            mutant("write adds", "head_importance", "!sweep_scale_q : push_code == WRITE", "!sweep_scale_q : 1'b0"),
+            mutant(
+                "shift of one too few bits",
+                "importance_store",
+                "? old >> shift",
+                "? old >> shift[3:0]",
+            ),
+            mutant(
+                "write adds",
+                "head_importance",
+                "!sweep_scale_q : push_code == WRITE",
+                "!sweep_scale_q : 1'b0",
+            ),
             mutant(
                 "clear misses the last id",
                 "head_importance",
                 "sweep_head_q != LAST_HEAD",
                 "sweep_head_q + 1'b1 < LAST_HEAD",
             ),
-            mutant("clear scales", "head_importance", "sweep_scale_q <= push_code == SCALE", "sweep_scale_q <= 1'b1"),
-            mutant("nothing after reset", "head_importance", "sweeping_q    <= 1'b1;\n      sweep_scale_q <= 1'b0;", "sweeping_q    <= 1'b0;\n      sweep_scale_q <= 1'b0;"),
+            mutant(
+                "clear scales",
+                "head_importance",
+                "sweep_scale_q <= push_code == SCALE",
+                "sweep_scale_q <= 1'b1",
+            ),
+            mutant(
+                "nothing after reset",
+                "head_importance",
+                "sweeping_q    <= 1'b1;\n      sweep_scale_q <= 1'b0;",
+                "sweeping_q    <= 1'b0;\n      sweep_scale_q <= 1'b0;",
+            ),
             mutant(
                 "operations taken in a sweep",
                 "head_importance",
@@ -159,7 +179,9 @@ impl Bench for HeadImportance {
         progress: &dyn Fn(&str),
     ) -> anyhow::Result<Vec<Measurement>> {
         let points = self.points()?;
-        let measured = points.iter().filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
+        let measured = points
+            .iter()
+            .filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
         measured
             .map(|point| {
                 progress(&point.name);
@@ -198,7 +220,12 @@ fn measure(rig: &Rig, point: &Point) -> anyhow::Result<Measurement> {
     check(&stand.case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
     let (taken, keys) = (outcome.accepted("push"), &outcome.output("key").cycles);
     let reads = ADDS + 32 * heads as usize;
-    let latency = taken[ADDS..reads].iter().zip(keys).map(|(t, k)| k - t).max().unwrap_or(0);
+    let latency = taken[ADDS..reads]
+        .iter()
+        .zip(keys)
+        .map(|(t, k)| k - t)
+        .max()
+        .unwrap_or(0);
     let sweep = (taken[reads + 2] - taken[reads]) / 2 - 1;
     Ok(Measurement {
         setting: vec![("point", point.name.clone())],
@@ -242,7 +269,10 @@ impl Stand {
 
     fn named(&mut self, code: i64, id: u32, value: u32) {
         let beat = self.case.beat("push").set("code", code);
-        beat.set("id", id).set("value", value).ignore("shift").ignore("last");
+        beat.set("id", id)
+            .set("value", value)
+            .ignore("shift")
+            .ignore("last");
     }
 
     fn clear(&mut self) {
@@ -259,7 +289,12 @@ impl Stand {
     fn read(&mut self, ids: &[u32]) {
         for (i, &id) in ids.iter().enumerate() {
             let last = i64::from(i + 1 == ids.len());
-            let beat = self.case.beat("push").set("code", READ).set("id", id).set("last", last);
+            let beat = self
+                .case
+                .beat("push")
+                .set("code", READ)
+                .set("id", id)
+                .set("last", last);
             beat.ignore("value").ignore("shift");
             self.case
                 .beat("key")

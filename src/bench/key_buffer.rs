@@ -148,28 +148,96 @@ impl Bench for KeyBuffer {
             replace,
         };
         vec![
-            mutant("fill bank not switched", "fill_bank_q <= !fill_bank_q", "fill_bank_q <= fill_bank_q"),
-            mutant("read bank not switched", "read_bank_q <= !read_bank_q", "read_bank_q <= read_bank_q"),
-            mutant("release ignored", "free = row_end && row_release;", "free = 1'b0;"),
-            mutant("every row releases", "free = row_end && row_release;", "free = row_end;"),
+            mutant(
+                "fill bank not switched",
+                "fill_bank_q <= !fill_bank_q",
+                "fill_bank_q <= fill_bank_q",
+            ),
+            mutant(
+                "read bank not switched",
+                "read_bank_q <= !read_bank_q",
+                "read_bank_q <= read_bank_q",
+            ),
+            mutant(
+                "release ignored",
+                "free = row_end && row_release;",
+                "free = 1'b0;",
+            ),
+            mutant(
+                "every row releases",
+                "free = row_end && row_release;",
+                "free = row_end;",
+            ),
             mutant("bank not freed", " & ~({1'b0, free} << read_bank_q)", ""),
-            mutant("release before the list's end", "(whole || !(short && row_release))", "1'b1"),
-            mutant("read before it is written", "read_word_q < fill_word_q", "read_word_q <= fill_word_q"),
+            mutant(
+                "release before the list's end",
+                "(whole || !(short && row_release))",
+                "1'b1",
+            ),
+            mutant(
+                "read before it is written",
+                "read_word_q < fill_word_q",
+                "read_word_q <= fill_word_q",
+            ),
             mutant("list of the run before", "(stored || empty)", "1'b1"),
-            mutant("full bank overwritten", "key_ready : !whole_q[fill_bank_q]", "key_ready : 1'b1"),
-            mutant("empty beat stored", "store && load_count != ", "store || load_count == "),
-            mutant("prefix too long by one", "row_n - done_q", "row_n - done_q + 1'b1"),
+            mutant(
+                "full bank overwritten",
+                "key_ready : !whole_q[fill_bank_q]",
+                "key_ready : 1'b1",
+            ),
+            mutant(
+                "empty beat stored",
+                "store && load_count != ",
+                "store || load_count == ",
+            ),
+            mutant(
+                "prefix too long by one",
+                "row_n - done_q",
+                "row_n - done_q + 1'b1",
+            ),
             mutant("last beat runs on", "left <= full", "left < full"),
-            mutant("last beat's count", "short ? left[COUNT_W-1:0]", "short ? full[COUNT_W-1:0]"),
+            mutant(
+                "last beat's count",
+                "short ? left[COUNT_W-1:0]",
+                "short ? full[COUNT_W-1:0]",
+            ),
             mutant("head dimension ignored", "MOST_LANES >> row_dim", "MOST_LANES"),
-            mutant("row does not begin at the list's begin", "row_end ? {WORD_W{1'b0}} : read_word_q", "read_word_q"),
-            mutant("list does not begin at the bank's begin", "load_last ? {WORD_W{1'b0}} : fill_word_q", "fill_word_q"),
-            mutant("bank of the other run read", "{read_word_q, read_bank_q}", "{read_word_q, !read_bank_q}"),
-            mutant("forwarded ahead of rows that are read", "row_through && reader_idle", "row_through"),
-            mutant("forwarded list stored", "load_ready && !load_through", "load_ready"),
-            mutant("row ends with its first forwarded beat", "load_through && load_last &&", "load_through &&"),
+            mutant(
+                "row does not begin at the list's begin",
+                "row_end ? {WORD_W{1'b0}} : read_word_q",
+                "read_word_q",
+            ),
+            mutant(
+                "list does not begin at the bank's begin",
+                "load_last ? {WORD_W{1'b0}} : fill_word_q",
+                "fill_word_q",
+            ),
+            mutant(
+                "bank of the other run read",
+                "{read_word_q, read_bank_q}",
+                "{read_word_q, !read_bank_q}",
+            ),
+            mutant(
+                "forwarded ahead of rows that are read",
+                "row_through && reader_idle",
+                "row_through",
+            ),
+            mutant(
+                "forwarded list stored",
+                "load_ready && !load_through",
+                "load_ready",
+            ),
+            mutant(
+                "row ends with its first forwarded beat",
+                "load_through && load_last &&",
+                "load_through &&",
+            ),
             reader("word overrun in the skid register", "!full || take", "1'b1"),
-            reader("displaced word lost", "displaced || (skid_valid_q", "1'b0 && (skid_valid_q"),
+            reader(
+                "displaced word lost",
+                "displaced || (skid_valid_q",
+                "1'b0 && (skid_valid_q",
+            ),
             reader("word read over", "!held_valid_q || out_ready", "1'b1"),
         ]
     }

@@ -7,7 +7,7 @@ use crate::golden::plane_fetcher::{List, Planes, operands};
 use crate::golden::planes::{SECTOR, address_mask};
 use crate::rtl::plane_fetcher::Shape;
 use crate::rtl::{self, Direction, Field, Interface, Module, Stream};
-use crate::sim::{Design, Builder, Case, Pace};
+use crate::sim::{Builder, Case, Design, Pace};
 use anyhow::ensure;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -87,7 +87,10 @@ impl Bench for PlaneFetcher {
         let mut context = shape.context(config);
         let depth = (2 * shape.tags).next_power_of_two();
         context.insert("memory_depth", &depth);
-        context.insert("wide_fetched", &format!("{{{}'d0, fetched}}", 32 - shape.fetched_w()));
+        context.insert(
+            "wide_fetched",
+            &format!("{{{}'d0, fetched}}", 32 - shape.fetched_w()),
+        );
         context.insert("memory_depth_w", &depth.ilog2());
         rtl::insert_config(&mut context, config)?;
         let address = "request_address[channel*ADDR_W+:ADDR_W]";
@@ -101,7 +104,9 @@ impl Bench for PlaneFetcher {
             (Direction::In, Field::new("memory_latency", 16)),
             (Direction::In, Field::new("memory_seed", 32)),
         ];
-        interface.streams[0].fields.extend([Field::new("settle", 1), Field::new("abort", 10)]);
+        interface.streams[0]
+            .fields
+            .extend([Field::new("settle", 1), Field::new("abort", 10)]);
         interface.streams.push(Stream::output(
             "report",
             vec![
@@ -129,7 +134,14 @@ impl Bench for PlaneFetcher {
         let mut case = Case::new(interface);
         let latency = *pick(&[2, 3, 7, 30, 100], random);
         case.port("memory_latency", latency);
-        case.port("memory_seed", if random.random_range(0..3) == 0 { 0 } else { u64::from(random.next_u32()) });
+        case.port(
+            "memory_seed",
+            if random.random_range(0..3) == 0 {
+                0
+            } else {
+                u64::from(random.next_u32())
+            },
+        );
         let mut totals = Totals::default();
         let mut list = List::default();
         for row in 0..rows {
@@ -183,8 +195,18 @@ impl Bench for PlaneFetcher {
                 "lsb ? job_lsb_stride[ADDR_W-1:2]",
                 "1'b0 ? job_lsb_stride[ADDR_W-1:2]",
             ),
-            mutant("LSBs share with MSBs", "vector_addresses", "s5_lsb ? lsb_last_q", "1'b0 ? lsb_last_q"),
-            mutant("LSBs placed as MSBs", "vector_addresses", "(lsb ? job_m : none),", "none,"),
+            mutant(
+                "LSBs share with MSBs",
+                "vector_addresses",
+                "s5_lsb ? lsb_last_q",
+                "1'b0 ? lsb_last_q",
+            ),
+            mutant(
+                "LSBs placed as MSBs",
+                "vector_addresses",
+                "(lsb ? job_m : none),",
+                "none,",
+            ),
             mutant(
                 "number of ids forgotten",
                 "vector_addresses",
@@ -435,7 +457,10 @@ struct Extra {
 /// A list that is worth trying; the first ones are corners.
 fn some_list(config: &Config, row: usize, random: &mut Random) -> List {
     let mask = address_mask(config.addr_width);
-    let sizes: Vec<u32> = [32, 64, 128].into_iter().filter(|&size| size <= config.head_dim).collect();
+    let sizes: Vec<u32> = [32, 64, 128]
+        .into_iter()
+        .filter(|&size| size <= config.head_dim)
+        .collect();
     let dim = sizes[match row {
         0..3 => row % sizes.len(),
         _ => random.random_range(0..sizes.len()),
@@ -447,9 +472,21 @@ fn some_list(config: &Config, row: usize, random: &mut Random) -> List {
         _ => random.random_range(1..=width),
     };
     let most = width - m;
-    let l = if random.random_range(0..2) == 0 { most } else { random.random_range(0..=most) };
+    let l = if random.random_range(0..2) == 0 {
+        most
+    } else {
+        random.random_range(0..=most)
+    };
     let (use_msb, use_lsb) = *pick(
-        &[(true, false), (true, false), (true, false), (true, true), (true, true), (false, true), (false, false)],
+        &[
+            (true, false),
+            (true, false),
+            (true, false),
+            (true, true),
+            (true, true),
+            (false, true),
+            (false, false),
+        ],
         random,
     );
     let planes = |count: u32, random: &mut Random| {
@@ -486,7 +523,9 @@ fn some_list(config: &Config, row: usize, random: &mut Random) -> List {
     let count = count.min(most);
     let ids: Vec<u32> = match random.random_range(0..4) {
         // Anywhere, in any order.
-        0 => (0..count).map(|_| random.random_range(0..config.max_tokens)).collect(),
+        0 => (0..count)
+            .map(|_| random.random_range(0..config.max_tokens))
+            .collect(),
         // The last ones.
         1 => (config.max_tokens - count as u32..config.max_tokens).collect(),
         // Ascending, some left out.
@@ -514,9 +553,17 @@ fn some_list(config: &Config, row: usize, random: &mut Random) -> List {
 /// Appends a list and what must come of it.
 fn push_list(case: &mut Case, config: &Config, list: &List, extra: &Extra, totals: &mut Totals) {
     let flag = |planes: &Planes| i64::from(planes.count > 0);
-    let l = if list.lsb.count > 0 { list.lsb.count } else { extra.l };
+    let l = if list.lsb.count > 0 {
+        list.lsb.count
+    } else {
+        extra.l
+    };
     // LSBs of which there are none may be asked for.
-    let use_lsb = if l == 0 && extra.ctx & 1 == 1 { 1 } else { flag(&list.lsb) };
+    let use_lsb = if l == 0 && extra.ctx & 1 == 1 {
+        1
+    } else {
+        flag(&list.lsb)
+    };
     case.beat("job")
         .set("msb_base", list.msb.base as i64)
         .set("msb_stride", list.msb.stride as i64)

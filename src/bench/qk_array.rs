@@ -88,13 +88,21 @@ impl Bench for QkArray {
         let array = in_module("qk_array");
         let leaf = in_module("dot_product");
         vec![
-            array("the first pass dropped", "sum_q <= score + base", "sum_q <= score"),
+            array(
+                "the first pass dropped",
+                "sum_q <= score + base",
+                "sum_q <= score",
+            ),
             array(
                 "the LSB products dropped",
                 "sum_q <= score + base",
                 "sum_q <= fifo_add ? base : score",
             ),
-            array("base added to every row", "fifo_add ? base_scores", "1'b1 ? base_scores"),
+            array(
+                "base added to every row",
+                "fifo_add ? base_scores",
+                "1'b1 ? base_scores",
+            ),
             array(
                 "base of another lane",
                 "base_scores[lane*SCORE_W+:SCORE_W]",
@@ -105,11 +113,7 @@ impl Bench for QkArray {
                 "add_q && count_q != {COUNT_W{1'b0}}",
                 "add_q",
             ),
-            array(
-                "base not waited for",
-                "free && (base_valid || !fifo_add)",
-                "free",
-            ),
+            array("base not waited for", "free && (base_valid || !fifo_add)", "free"),
             array(
                 "base taken twice under back-pressure",
                 "base_ready = free && fifo_valid",
@@ -127,11 +131,7 @@ impl Bench for QkArray {
                 "if (!row_open_q) begin",
                 "if (next_valid) begin",
             ),
-            array(
-                "row begun without its query",
-                "&& (row_open_q || next_valid)",
-                "",
-            ),
+            array("row begun without its query", "&& (row_open_q || next_valid)", ""),
             array(
                 "query lost",
                 "next_ready = key_taken && !row_open_q",
@@ -158,13 +158,17 @@ impl Bench for QkArray {
                 "(lane + 1) % (HEAD_DIM / LEAF)",
             ),
             array("adder tree of D = 32", "if (dim != DIM_32)", "if (1'b0)"),
-            array("adder tree of D = 64 at D = 32", "if (dim != DIM_32)", "if (1'b1)"),
-            array("adder tree of D = 64 at D = 128", "if (dim == DIM_128)", "if (1'b0)"),
             array(
-                "D out of step",
-                "dims_q[3*2+:2]",
-                "dims_q[2*2+:2]",
+                "adder tree of D = 64 at D = 32",
+                "if (dim != DIM_32)",
+                "if (1'b1)",
             ),
+            array(
+                "adder tree of D = 64 at D = 128",
+                "if (dim == DIM_128)",
+                "if (1'b0)",
+            ),
+            array("D out of step", "dims_q[3*2+:2]", "dims_q[2*2+:2]"),
             array(
                 "lanes not moved together",
                 "scores_64[lane*SCORE_W+:SCORE_W]",
@@ -195,18 +199,18 @@ impl Bench for QkArray {
                 "if (fifo_pop && !key_taken) credits_q",
                 "if (fifo_pop) credits_q",
             ),
-            array(
-                "output not held",
-                "if (free) sum_q",
-                "sum_q",
-            ),
-            leaf("sign of the query lost", "wire signed [WIDTH-1:0] q", "wire [WIDTH-1:0] q"),
-            leaf("sign of the key lost", "wire signed [WIDTH-1:0] k", "wire [WIDTH-1:0] k"),
+            array("output not held", "if (free) sum_q", "sum_q"),
             leaf(
-                "sign of a product lost",
-                "{2{product_q[PRODUCT_W-1]}}",
-                "2'b00",
+                "sign of the query lost",
+                "wire signed [WIDTH-1:0] q",
+                "wire [WIDTH-1:0] q",
             ),
+            leaf(
+                "sign of the key lost",
+                "wire signed [WIDTH-1:0] k",
+                "wire [WIDTH-1:0] k",
+            ),
+            leaf("sign of a product lost", "{2{product_q[PRODUCT_W-1]}}", "2'b00"),
             leaf("sign of a sum of four lost", "{2{four_q[FOUR_W-1]}}", "2'b00"),
             leaf(
                 "a product left out",
@@ -443,13 +447,17 @@ impl Row {
             let here = (beat * lanes).min(n)..((beat + 1) * lanes).min(n);
             let (count, last) = (here.len() as i64, i64::from(beat == beats - 1));
             case.beat("key")
-                .lanes("data", self.keys[here.start * dim..here.end * dim].iter().copied())
+                .lanes(
+                    "data",
+                    self.keys[here.start * dim..here.end * dim].iter().copied(),
+                )
                 .set("count", count)
                 .set("last", last);
             if let Some(base) = &self.base
                 && count > 0
             {
-                case.beat("base").lanes("scores", base[here.clone()].iter().copied());
+                case.beat("base")
+                    .lanes("scores", base[here.clone()].iter().copied());
             }
             case.beat("pop")
                 .lanes("scores", expected[here].iter().copied())

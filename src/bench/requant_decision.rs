@@ -93,10 +93,26 @@ impl Bench for RequantDecision {
                 "whole[OCTAVES-1:octave+1] == {(OCTAVES - 1 - octave){1'b0}}",
                 "1'b1",
             ),
-            mutant("largest octave missed", "for (octave = 0; octave < OCTAVES;", "for (octave = 0; octave < OCTAVES - 1;"),
-            mutant("partial product left out", "s_low * t_high", "{(T_HIGH_W + HALF_W) {1'b0}}"),
-            mutant("partial product doubled", "s_high * t_low;", "(s_high * t_low) << 1;"),
-            mutant("carry of the low half lost", "{s3_high_q, s3_low_q[2*HALF_W-1:HALF_W]}", "{s3_high_q, {HALF_W{1'b0}}}"),
+            mutant(
+                "largest octave missed",
+                "for (octave = 0; octave < OCTAVES;",
+                "for (octave = 0; octave < OCTAVES - 1;",
+            ),
+            mutant(
+                "partial product left out",
+                "s_low * t_high",
+                "{(T_HIGH_W + HALF_W) {1'b0}}",
+            ),
+            mutant(
+                "partial product doubled",
+                "s_high * t_low;",
+                "(s_high * t_low) << 1;",
+            ),
+            mutant(
+                "carry of the low half lost",
+                "{s3_high_q, s3_low_q[2*HALF_W-1:HALF_W]}",
+                "{s3_high_q, {HALF_W{1'b0}}}",
+            ),
             mutant("auto ignored", "(auto_q[5] && exceeds)", "exceeds"),
             mutant("auto always", "!push_auto && push_force", "push_force"),
             mutant("force ignored", "force_q[5] || ", ""),
@@ -141,7 +157,10 @@ impl Bench for RequantDecision {
         Ok(vec![Measurement {
             setting: vec![("point", point.name.clone())],
             figures: vec![
-                (CYCLES, Some((given[ROWS - 1] - given[0]) as f64 / (ROWS - 1) as f64)),
+                (
+                    CYCLES,
+                    Some((given[ROWS - 1] - given[0]) as f64 / (ROWS - 1) as f64),
+                ),
                 (LATENCY, Some(latency as f64)),
             ],
             bounds: vec![(CYCLES, 1.0), (LATENCY, 6.0)],
@@ -193,7 +212,15 @@ fn row(softmax: &Softmax, most: u64, random: &mut Random) -> (u64, u16) {
     };
     let sum = if sum == 0 { 0 } else { sum.clamp(one, most * one) };
     let largest = if sum == 0 { 0 } else { softmax.max_prob_of_sum(sum) };
-    let near = [0, 1, top as u16, largest, largest.saturating_sub(1), largest.saturating_add(1), any];
+    let near = [
+        0,
+        1,
+        top as u16,
+        largest,
+        largest.saturating_sub(1),
+        largest.saturating_add(1),
+        any,
+    ];
     (sum, (*rows::pick(&near, random)).min(top as u16))
 }
 

@@ -74,7 +74,10 @@ impl Bench for RowWriter {
         let lanes = point.config.output_lanes() as usize;
         let words = address_mask(point.config.addr_width) >> 2;
         case.port("draw", random.next_u64() & 0xffff_ffff);
-        case.port("warm_up", *rows::pick(&[0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 100], random));
+        case.port(
+            "warm_up",
+            *rows::pick(&[0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 100], random),
+        );
         let mut next = 0u64;
         for row in 0..rows as u64 {
             let beats = *rows::pick(&[1, 2, 3, 4, 4, 4, 4, 8], random);
@@ -119,7 +122,11 @@ impl Bench for RowWriter {
                 "if (flush_q) held_q <= {WORDS{1'b0}};",
                 "if (flush_q) held_q <= held_q;",
             ),
-            mutant("sector not counted", "sector + 1'b1 : sector;", "sector : sector;"),
+            mutant(
+                "sector not counted",
+                "sector + 1'b1 : sector;",
+                "sector : sector;",
+            ),
             mutant(
                 "halves of a beat exchanged",
                 "upper_q ? row_data[511:256] : row_data[255:0]",
@@ -205,7 +212,12 @@ impl Bench for RowWriter {
                     figures: vec![
                         ("cycles/row", Some(cycles)),
                         // To the row's last sector.
-                        ("latency", Some((written[sectors_of(dim, offset) - 1] - accepted[beats as usize - 1]) as f64)),
+                        (
+                            "latency",
+                            Some(
+                                (written[sectors_of(dim, offset) - 1] - accepted[beats as usize - 1]) as f64,
+                            ),
+                        ),
                     ],
                     bounds: vec![
                         ("cycles/row", beats as f64 * pieces + over),

@@ -211,7 +211,12 @@ impl Bench for Softmax {
                 ">> octave;",
                 ">> (octave ^ 5'd1);",
             ),
-            mutant("coefficient wrong", "softmax_fraction", "<= C3 -", "<= C3 - 1'b1 -"),
+            mutant(
+                "coefficient wrong",
+                "softmax_fraction",
+                "<= C3 -",
+                "<= C3 - 1'b1 -",
+            ),
             mutant(
                 "argument of another element",
                 "softmax_fraction",
@@ -459,8 +464,8 @@ impl Kind {
                     _ => random.random_range(0..32),
                 };
                 // An octave is 2^shift / mant: as large as 40 of them fit the range.
-                let mant = [1 << 15, 1, u16::MAX, random.random_range(1..=u16::MAX)]
-                    [random.random_range(0..4)];
+                let mant =
+                    [1 << 15, 1, u16::MAX, random.random_range(1..=u16::MAX)][random.random_range(0..4)];
                 let most = (width - 6 + mant.ilog2()).min(47) as u8;
                 let shift = random.random_range(0..=most);
                 let distance = ((octaves << shift) / i64::from(mant)).min(high - low);
@@ -484,7 +489,10 @@ impl Kind {
             }
             Kind::Any => {
                 let scores = (0..n).map(|_| uniform(random)).collect();
-                (scores, scale(random.next_u32() as u16, random.random_range(0..=47)))
+                (
+                    scores,
+                    scale(random.next_u32() as u16, random.random_range(0..=47)),
+                )
             }
         }
     }
@@ -595,9 +603,13 @@ const PATTERNS: [Pattern; 10] = [
     Pattern::equal("1, 2 .. 300", |_| (1..=300).collect()),
     Pattern::equal("300, 299 .. 1", |_| (1..=300).rev().collect()),
     Pattern::equal("max-tokens, 400 of 1", |most| {
-        (0..1203).map(|row| if row % 401 == 0 { most } else { 1 }).collect()
+        (0..1203)
+            .map(|row| if row % 401 == 0 { most } else { 1 })
+            .collect()
     }),
-    Pattern::equal("1, max-tokens", |most| (0..60).map(|row| if row % 2 == 0 { 1 } else { most }).collect()),
+    Pattern::equal("1, max-tokens", |most| {
+        (0..60).map(|row| if row % 2 == 0 { 1 } else { most }).collect()
+    }),
     Pattern {
         drop: true,
         ..Pattern::equal("102, half dropped", |_| vec![102; 400])
@@ -661,9 +673,10 @@ impl Stand {
         context.insert("sum_w", &point.config.sum_width());
         context.insert("prob_w", &sizes.p);
         context.insert("rst", "rst");
-        judged
-            .sources
-            .push(("softmax_judged.v".into(), rtl::render_template(TEMPLATE, &context)?));
+        judged.sources.push((
+            "softmax_judged.v".into(),
+            rtl::render_template(TEMPLATE, &context)?,
+        ));
         judged.top = "softmax_judged".into();
         judged
             .interface
@@ -694,13 +707,16 @@ impl Stand {
         case.port("wait_", u64::from(wait));
         for (row, &n) in lengths.iter().enumerate() {
             let (scores, scale) = Kind::Near.row(n, width, &mut random);
-            feed.row(&mut case, &Fed {
+            feed.row(
+                &mut case,
+                &Fed {
                     scores: &scores,
                     scale,
                     ctx: row as i64,
                     drop: drop && row % 2 == 1,
                     open: false,
-                });
+                },
+            );
         }
         let outcome = run(&self.library, &case, Pace::Always)?;
         let taken = outcome.accepted("push");
@@ -734,11 +750,17 @@ impl Stand {
         Ok(Measurement {
             setting: vec![
                 ("lanes", self.sizes.lanes.to_string()),
-                ("exp", crate::config::parameter("exp").map_or(String::new(), |p| p.get(config).to_string())),
+                (
+                    "exp",
+                    crate::config::parameter("exp").map_or(String::new(), |p| p.get(config).to_string()),
+                ),
                 ("rows of", pattern.name.into()),
             ],
             figures: vec![
-                ("scores/cycle", Some(scores as f64 / (all + together.bubbles) as f64)),
+                (
+                    "scores/cycle",
+                    Some(scores as f64 / (all + together.bubbles) as f64),
+                ),
                 (BUBBLES, Some(together.bubbles as f64)),
                 (TO_SUM, Some(alone.to_sum as f64)),
                 (TO_POP, Some(alone.to_pop as f64)),

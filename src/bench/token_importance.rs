@@ -54,8 +54,9 @@ impl Bench for TokenImportance {
     fn points(&self) -> anyhow::Result<Vec<Point>> {
         let mut points = presets()?;
         let shape = |lanes: u32, tokens: u32, prob_width: u32| {
-            Point::new(format!("lanes{lanes}-tokens{tokens}-prob{prob_width}"))
-                .config(|c| (c.softmax_lanes, c.max_tokens, c.prob_width, c.parallelism) = (lanes, tokens, prob_width, 1))
+            Point::new(format!("lanes{lanes}-tokens{tokens}-prob{prob_width}")).config(|c| {
+                (c.softmax_lanes, c.max_tokens, c.prob_width, c.parallelism) = (lanes, tokens, prob_width, 1)
+            })
         };
         points.extend([
             shape(1, 17, 8)?,
@@ -248,7 +249,9 @@ impl Bench for TokenImportance {
         progress: &dyn Fn(&str),
     ) -> anyhow::Result<Vec<Measurement>> {
         let points = self.points()?;
-        let measured = points.iter().filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
+        let measured = points
+            .iter()
+            .filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
         measured
             .map(|point| {
                 progress(&point.name);
@@ -284,7 +287,12 @@ fn measure(rig: &Rig, point: &Point) -> anyhow::Result<Measurement> {
     check(&stand.case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
     let (taken, keys) = (outcome.accepted("push"), &outcome.output("key").cycles);
     let (folds, reads) = (ROWS + tokens as usize, ROWS + 2 * tokens as usize);
-    let latency = taken[folds..reads].iter().zip(keys).map(|(t, k)| k - t).max().unwrap_or(0);
+    let latency = taken[folds..reads]
+        .iter()
+        .zip(keys)
+        .map(|(t, k)| k - t)
+        .max()
+        .unwrap_or(0);
     let sweep = (taken[reads + 2] - taken[reads]) / 2 - 1;
     Ok(Measurement {
         setting: vec![("point", point.name.clone())],
@@ -326,9 +334,20 @@ impl Stand {
     /// A beat of which only the code matters.
     fn beat(&mut self, code: i64) -> BeatMut<'_> {
         let beat = self.case.beat("push").set("code", code);
-        ["probs", "count", "last", "id", "value", "shift", "k", "guard_first", "guard_last", "length"]
-            .iter()
-            .fold(beat, |beat, field| beat.ignore(field))
+        [
+            "probs",
+            "count",
+            "last",
+            "id",
+            "value",
+            "shift",
+            "k",
+            "guard_first",
+            "guard_last",
+            "length",
+        ]
+        .iter()
+        .fold(beat, |beat, field| beat.ignore(field))
     }
 
     /// A row, with an empty beat behind full ones if there is room for it.
@@ -356,9 +375,18 @@ impl Stand {
         for (i, &id) in list.iter().enumerate() {
             let fields = self.case.beat("push").set("code", FOLD).set("id", id);
             let fields = fields.set("last", i64::from(i + 1 == list.len()));
-            ["probs", "count", "value", "shift", "k", "guard_first", "guard_last", "length"]
-                .iter()
-                .fold(fields, |fields, field| fields.ignore(field));
+            [
+                "probs",
+                "count",
+                "value",
+                "shift",
+                "k",
+                "guard_first",
+                "guard_last",
+                "length",
+            ]
+            .iter()
+            .fold(fields, |fields, field| fields.ignore(field));
         }
         self.model.fold(list);
     }
@@ -366,7 +394,12 @@ impl Stand {
     fn read(&mut self, list: &[u32], prune: Prune, length: usize) {
         for (i, &id) in list.iter().enumerate() {
             let last = i64::from(i + 1 == list.len());
-            let fields = self.case.beat("push").set("code", READ).set("id", id).set("last", last);
+            let fields = self
+                .case
+                .beat("push")
+                .set("code", READ)
+                .set("id", id)
+                .set("last", last);
             fields
                 .set("k", prune.k)
                 .set("guard_first", prune.first)
@@ -387,10 +420,24 @@ impl Stand {
     }
 
     fn write(&mut self, id: u32, value: u32) {
-        let fields = self.case.beat("push").set("code", WRITE).set("id", id).set("value", value);
-        ["probs", "count", "last", "shift", "k", "guard_first", "guard_last", "length"]
-            .iter()
-            .fold(fields, |fields, field| fields.ignore(field));
+        let fields = self
+            .case
+            .beat("push")
+            .set("code", WRITE)
+            .set("id", id)
+            .set("value", value);
+        [
+            "probs",
+            "count",
+            "last",
+            "shift",
+            "k",
+            "guard_first",
+            "guard_last",
+            "length",
+        ]
+        .iter()
+        .fold(fields, |fields, field| fields.ignore(field));
         self.model.importance_mut().set(id, value);
     }
 
@@ -401,9 +448,19 @@ impl Stand {
 
     fn scale(&mut self, shift: u32) {
         let fields = self.case.beat("push").set("code", SCALE).set("shift", shift);
-        ["probs", "count", "last", "id", "value", "k", "guard_first", "guard_last", "length"]
-            .iter()
-            .fold(fields, |fields, field| fields.ignore(field));
+        [
+            "probs",
+            "count",
+            "last",
+            "id",
+            "value",
+            "k",
+            "guard_first",
+            "guard_last",
+            "length",
+        ]
+        .iter()
+        .fold(fields, |fields, field| fields.ignore(field));
         self.model.importance_mut().scale_down(shift);
     }
 

@@ -75,7 +75,10 @@ fn put_row(case: &mut Case, config: &Config, list: &List, picks: &Picks, release
         let here = first..first + count;
         first += count;
         case.beat("pick")
-            .lanes("positions", picks.positions[here.clone()].iter().map(|&p| p as i64))
+            .lanes(
+                "positions",
+                picks.positions[here.clone()].iter().map(|&p| p as i64),
+            )
             .lanes("probs", picks.probs[here.clone()].iter().copied())
             .set("count", count as i64)
             .set("last", last)
@@ -168,8 +171,21 @@ impl Bench for ValueBuffer {
         let corners: [(u32, usize, Vec<Vec<usize>>); 5] = [
             (longest, 1, vec![vec![0]]),
             (longest, 0, vec![vec![]]),
-            (0, most, vec![(0..most).collect(), vec![], vec![most - 1], (0..most - 1).collect()]),
-            (longest, most, vec![(0..most).step_by(slots).collect(), (0..most).collect()]),
+            (
+                0,
+                most,
+                vec![
+                    (0..most).collect(),
+                    vec![],
+                    vec![most - 1],
+                    (0..most - 1).collect(),
+                ],
+            ),
+            (
+                longest,
+                most,
+                vec![(0..most).step_by(slots).collect(), (0..most).collect()],
+            ),
             (longest, most, vec![(0..most).step_by(2 * slots).collect()]),
         ];
         for (dim, n, positions) in corners {
@@ -223,45 +239,173 @@ impl Bench for ValueBuffer {
             replace,
         };
         vec![
-            mutant("fill bank not switched", "fill_bank_q <= !fill_bank_q", "fill_bank_q <= fill_bank_q"),
-            mutant("read bank not switched", "step_bank_q <= !step_bank_q", "step_bank_q <= step_bank_q"),
-            mutant("release ignored", "assign free      = read_go && s3_release_q", "assign free      = 1'b0"),
-            mutant("released before its last read", "assign free      = read_go && s3_release_q", "assign free      = step_release"),
-            mutant("every beat of the last row releases", "step && step_last && |(row_end", "step && |(window_row"),
+            mutant(
+                "fill bank not switched",
+                "fill_bank_q <= !fill_bank_q",
+                "fill_bank_q <= fill_bank_q",
+            ),
+            mutant(
+                "read bank not switched",
+                "step_bank_q <= !step_bank_q",
+                "step_bank_q <= step_bank_q",
+            ),
+            mutant(
+                "release ignored",
+                "assign free      = read_go && s3_release_q",
+                "assign free      = 1'b0",
+            ),
+            mutant(
+                "released before its last read",
+                "assign free      = read_go && s3_release_q",
+                "assign free      = step_release",
+            ),
+            mutant(
+                "every beat of the last row releases",
+                "step && step_last && |(row_end",
+                "step && |(window_row",
+            ),
             mutant("row ahead of its list", "&& whole_q[step_bank_q] &&", "&&"),
-            mutant("full bank overwritten", "(value_ready || !some) : !whole_q[fill_bank_q]", "(value_ready || !some) : 1'b1"),
-            mutant("empty beat stored", "load_count != NONE && !fill_word_q[0]", "!fill_word_q[0]"),
-            mutant("bank of the other run read", "s3_even_rows_q[lane*ROW_W+:ROW_W], s3_bank_q}", "s3_even_rows_q[lane*ROW_W+:ROW_W], !s3_bank_q}"),
-            mutant("even and odd words confused", "s1_odds_q[lane]                 <= word[0]", "s1_odds_q[lane]                 <= !word[0]"),
-            mutant("word and slot confused", "wire [     TOKEN_W-1:0] high = position >> low_bits", "wire [     TOKEN_W-1:0] high = position << low_bits"),
-            mutant("slots the other way round", "{1'b0, position << pick_dim}", "{1'b0, ~position << pick_dim}"),
-            mutant("turn of a slot", "assign slot = {turn, low};", "assign slot = {turn == 2'd2 ? 2'd0 : turn, low};"),
-            mutant("picks beyond the count", "~({LANES{1'b1}} << pick_count)", "{LANES{1'b1}}"),
-            mutant("a pick left out", "~({LANES{1'b1}} << pick_count)", "~({LANES{1'b1}} << pick_count) >> 1"),
-            mutant("rows mixed", "window_row[w-1] && !kept_last[w-1]", "window_row[w-1]"),
-            mutant("window not waited for", "(ends || &kept_valid[WINDOW-1:0])", "kept_valid[0]"),
+            mutant(
+                "full bank overwritten",
+                "(value_ready || !some) : !whole_q[fill_bank_q]",
+                "(value_ready || !some) : 1'b1",
+            ),
+            mutant(
+                "empty beat stored",
+                "load_count != NONE && !fill_word_q[0]",
+                "!fill_word_q[0]",
+            ),
+            mutant(
+                "bank of the other run read",
+                "s3_even_rows_q[lane*ROW_W+:ROW_W], s3_bank_q}",
+                "s3_even_rows_q[lane*ROW_W+:ROW_W], !s3_bank_q}",
+            ),
+            mutant(
+                "even and odd words confused",
+                "s1_odds_q[lane]                 <= word[0]",
+                "s1_odds_q[lane]                 <= !word[0]",
+            ),
+            mutant(
+                "word and slot confused",
+                "wire [     TOKEN_W-1:0] high = position >> low_bits",
+                "wire [     TOKEN_W-1:0] high = position << low_bits",
+            ),
+            mutant(
+                "slots the other way round",
+                "{1'b0, position << pick_dim}",
+                "{1'b0, ~position << pick_dim}",
+            ),
+            mutant(
+                "turn of a slot",
+                "assign slot = {turn, low};",
+                "assign slot = {turn == 2'd2 ? 2'd0 : turn, low};",
+            ),
+            mutant(
+                "picks beyond the count",
+                "~({LANES{1'b1}} << pick_count)",
+                "{LANES{1'b1}}",
+            ),
+            mutant(
+                "a pick left out",
+                "~({LANES{1'b1}} << pick_count)",
+                "~({LANES{1'b1}} << pick_count) >> 1",
+            ),
+            mutant(
+                "rows mixed",
+                "window_row[w-1] && !kept_last[w-1]",
+                "window_row[w-1]",
+            ),
+            mutant(
+                "window not waited for",
+                "(ends || &kept_valid[WINDOW-1:0])",
+                "kept_valid[0]",
+            ),
             mutant(
                 "the pick behind one that is taken lost",
                 "taken & {ENTRIES{step}}",
                 "(taken | (taken << 1)) & {ENTRIES{step}}",
             ),
-            mutant("row's end told early", "wire step_last = ends && more == {LANES{1'b0}}", "wire step_last = ends"),
-            mutant("two picks in one lane", "&& !even_any[OTHER] && !odd_any[OTHER]", "&& !odd_any[OTHER]"),
-            mutant("guest's probability", "s3_guest[lane]  ? s3_odd_probs_q[HOST*PROB_W+:PROB_W] :", "s3_guest[lane]  ? s3_even_probs_q[HOST*PROB_W+:PROB_W] :"),
-            mutant("guest's value", "rd_guest[lane] ? odd_data[HOST*PART_W+:PART_W] :", "1'b0 ? odd_data[HOST*PART_W+:PART_W] :"),
-            mutant("probability of a lane without a pick", "s3_odd_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_odd_q[lane]}}", "s3_odd_probs_q[lane*PROB_W+:PROB_W] | {PROB_W{!s3_odd_q[lane]}}"),
-            mutant("window begins with a place that is used up", " && !(drop_2 && spent[2])", ""),
-            mutant("place dropped with picks", "valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}}", "valid_q[place] && !last_q[place]"),
-            mutant("prob and value out of step", "prob_sent_q  <= (reader_valid || pass_picks) && prob_done", "prob_sent_q  <= 1'b0 && prob_done"),
-            mutant("value sent twice", "value_sent_q <= (reader_valid || passing) && value_done", "value_sent_q <= 1'b0 && value_done"),
-            mutant("last beat's count", "reader_some ? MOST_LANES >> reader_dim", "reader_some ? MOST_LANES"),
-            mutant("value for an empty beat", "reader_valid ? reader_some : passing", "reader_valid ? 1'b1 : passing"),
-            mutant("passes rows before it", "s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q", "s1_through_q && !s3_valid_q"),
-            mutant("passes a row that is being read", "&& !s3_valid_q && reader_idle", ""),
-            mutant("passing row ends without its values", "(value_done || !s1_last_q)", "1'b1"),
-            mutant("values of a passing row fall silent", "pass_picks || pass_open_q", "pass_picks"),
+            mutant(
+                "row's end told early",
+                "wire step_last = ends && more == {LANES{1'b0}}",
+                "wire step_last = ends",
+            ),
+            mutant(
+                "two picks in one lane",
+                "&& !even_any[OTHER] && !odd_any[OTHER]",
+                "&& !odd_any[OTHER]",
+            ),
+            mutant(
+                "guest's probability",
+                "s3_guest[lane]  ? s3_odd_probs_q[HOST*PROB_W+:PROB_W] :",
+                "s3_guest[lane]  ? s3_even_probs_q[HOST*PROB_W+:PROB_W] :",
+            ),
+            mutant(
+                "guest's value",
+                "rd_guest[lane] ? odd_data[HOST*PART_W+:PART_W] :",
+                "1'b0 ? odd_data[HOST*PART_W+:PART_W] :",
+            ),
+            mutant(
+                "probability of a lane without a pick",
+                "s3_odd_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_odd_q[lane]}}",
+                "s3_odd_probs_q[lane*PROB_W+:PROB_W] | {PROB_W{!s3_odd_q[lane]}}",
+            ),
+            mutant(
+                "window begins with a place that is used up",
+                " && !(drop_2 && spent[2])",
+                "",
+            ),
+            mutant(
+                "place dropped with picks",
+                "valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}}",
+                "valid_q[place] && !last_q[place]",
+            ),
+            mutant(
+                "prob and value out of step",
+                "prob_sent_q  <= (reader_valid || pass_picks) && prob_done",
+                "prob_sent_q  <= 1'b0 && prob_done",
+            ),
+            mutant(
+                "value sent twice",
+                "value_sent_q <= (reader_valid || passing) && value_done",
+                "value_sent_q <= 1'b0 && value_done",
+            ),
+            mutant(
+                "last beat's count",
+                "reader_some ? MOST_LANES >> reader_dim",
+                "reader_some ? MOST_LANES",
+            ),
+            mutant(
+                "value for an empty beat",
+                "reader_valid ? reader_some : passing",
+                "reader_valid ? 1'b1 : passing",
+            ),
+            mutant(
+                "passes rows before it",
+                "s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q",
+                "s1_through_q && !s3_valid_q",
+            ),
+            mutant(
+                "passes a row that is being read",
+                "&& !s3_valid_q && reader_idle",
+                "",
+            ),
+            mutant(
+                "passing row ends without its values",
+                "(value_done || !s1_last_q)",
+                "1'b1",
+            ),
+            mutant(
+                "values of a passing row fall silent",
+                "pass_picks || pass_open_q",
+                "pass_picks",
+            ),
             reader("word overrun in the skid register", "!full || take", "1'b1"),
-            reader("tag of another word", "skid_valid_q ? skid_tag_q : held_tag_q", "held_tag_q"),
+            reader(
+                "tag of another word",
+                "skid_valid_q ? skid_tag_q : held_tag_q",
+                "held_tag_q",
+            ),
             reader("word read over", "!held_valid_q || out_ready", "1'b1"),
         ]
     }

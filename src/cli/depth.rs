@@ -34,7 +34,7 @@ pub struct Args {
     /// Preset to look at, may be repeated [default: spatten and spatten-1-8]
     #[arg(long = "preset", value_name = "NAME")]
     presets: Vec<String>,
-    /// Look at arrays of two vectors' multipliers and a crossbar of 8 ports and 4 channels: much faster, fewer cells
+    /// Look at arrays of one vector's multipliers and a crossbar of 8 ports and 4 channels: much faster, fewer cells
     #[arg(long)]
     reduced: bool,
     /// Print as JSON

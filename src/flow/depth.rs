@@ -100,7 +100,7 @@ pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subjec
     Ok(subjects)
 }
 
-/// The configuration with no more multipliers than two vectors need, and no more memory channels and request ports than
+/// The configuration with no more multipliers than one vector needs, and no more memory channels and request ports than
 /// four and eight. What there are many of is alike, and so are most paths through it; fewer are much faster to look at. The
 /// arbiters of a crossbar are shallower for it.
 ///
@@ -108,7 +108,7 @@ pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subjec
 /// When the result is not legal.
 pub fn reduced(config: &Config) -> anyhow::Result<Config> {
     let mut params = crate::config::Params::clone(config);
-    params.multipliers = params.multipliers.min(2 * params.head_dim);
+    params.multipliers = params.multipliers.min(params.head_dim);
     params.channels = params.channels.min(4);
     params.fetch_ports = params.fetch_ports.min(8);
     params.sector_window = params.sector_window.min(512);

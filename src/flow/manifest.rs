@@ -30,7 +30,7 @@ struct ModuleEntry {
     file: String,
     instantiates: &'static [&'static str],
     /// Ports besides the interface.
-    clock: &'static str,
+    clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset: Option<&'static str>,
     interface: Interface,
@@ -51,7 +51,7 @@ pub(super) fn text(config: &Config, tree: &Tree) -> anyhow::Result<String> {
         summary: module.summary(),
         file: format!("rtl/{}.v", module.name()),
         instantiates: module.instantiates(config),
-        clock: "clk",
+        clock: module.has_clock().then_some("clk"),
         reset: module.has_reset().then(|| config.reset.port()),
         interface: module.interface(config, &[]),
         latencies: module.latencies(config),

@@ -213,7 +213,9 @@ impl Module for AvArray {
                 Parameter::new("MAX_ROW", max_row, "most values of a row"),
             ],
             streams: vec![
-                Stream::input("prob", vec![
+                Stream::input(
+                    "prob",
+                    vec![
                         Field::lanes("probs", lanes, config.prob_width),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
@@ -221,14 +223,24 @@ impl Module for AvArray {
                         Field::new("mant", 16),
                         Field::new("shift", 6),
                         ctx(),
-                    ]),
-                Stream::input("value", vec![Field::lanes("data", config.multipliers, config.width)]),
-                Stream::output("pop", vec![
+                    ],
+                ),
+                Stream::input(
+                    "value",
+                    vec![Field::lanes("data", config.multipliers, config.width)],
+                ),
+                Stream::output(
+                    "pop",
+                    vec![
                         Field::lanes("data", config.output_lanes(), config.out_width),
                         Field::new("last", 1),
                         ctx(),
-                    ]),
-                Stream::output("magnitude", vec![Field::new("sum", magnitude_bits(config)), ctx()]),
+                    ],
+                ),
+                Stream::output(
+                    "magnitude",
+                    vec![Field::new("sum", magnitude_bits(config)), ctx()],
+                ),
             ],
             ports: vec![],
         }
@@ -300,16 +312,11 @@ impl Module for AvArray {
         let magnitude_w = ctx_w + u64::from(magnitude_bits(config));
         let magnitude_depth =
             (latency + shape.magnitude_stages() + 2 * shape.least_beats - 1) / shape.least_beats;
-        let ram = |width, depth: u32| {
-            Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())])
-        };
+        let ram = |width, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())]);
         let array = Cost {
             multipliers: config.multipliers.into(),
             ..Cost::default()
         };
-        array
-            + AvRescale.cost(config, &[])
-            + ram(pop_w, pop_depth)
-            + ram(magnitude_w, magnitude_depth)
+        array + AvRescale.cost(config, &[]) + ram(pop_w, pop_depth) + ram(magnitude_w, magnitude_depth)
     }
 }

@@ -68,10 +68,7 @@ impl Module for AxiReader {
                 ),
             ],
             streams: vec![
-                Stream::input(
-                    "request",
-                    vec![Field::new("address", config.addr_width)],
-                ),
+                Stream::input("request", vec![Field::new("address", config.addr_width)]),
                 Stream::output(
                     "response",
                     vec![Field::new("data", SECTOR_BITS), Field::new("error", 1)],

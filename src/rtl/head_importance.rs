@@ -29,18 +29,24 @@ impl Module for HeadImportance {
         Interface {
             parameters: vec![],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         Field::new("code", 3),
                         id(),
                         Field::new("value", IMPORTANCE_BITS),
                         Field::new("shift", 5),
                         Field::new("last", 1),
-                    ]),
-                Stream::output("key", vec![
+                    ],
+                ),
+                Stream::output(
+                    "key",
+                    vec![
                         Field::new("importance", IMPORTANCE_BITS),
                         id(),
                         Field::new("last", 1),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![],
         }

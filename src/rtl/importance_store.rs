@@ -26,7 +26,11 @@ impl Module for ImportanceStore {
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let lanes = override_or(overrides, "LANES", 1);
         let depth = override_or(overrides, "DEPTH", 16);
-        let addr_w = override_or(overrides, "ADDR_W", u64::from(count_bits(depth as u32 - 1).max(1)));
+        let addr_w = override_or(
+            overrides,
+            "ADDR_W",
+            u64::from(count_bits(depth as u32 - 1).max(1)),
+        );
         let input = |name: &str, width: u32| (Direction::In, Field::new(name, width));
         Interface {
             parameters: vec![

@@ -35,13 +35,16 @@ impl Module for LaneGearbox {
                 Parameter::new("USER_W", user_w, "bits that travel with the row"),
             ],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         data(into),
                         number("count", into),
                         last(),
                         number("width", out),
                         user(),
-                    ]),
+                    ],
+                ),
                 Stream::output("pop", vec![data(out), number("count", out), last(), user()]),
             ],
             ports: vec![],

@@ -1,8 +1,6 @@
 //! Lane packer: ragged beats of a row in, full ones out.
 
-use super::{
-    Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
-};
+use super::{Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 
 /// `lane_packer`: a chained [`ZeroEliminator`](super::zero_eliminator::ZeroEliminator) and the word it fills.
@@ -28,12 +26,18 @@ impl Module for LanePacker {
         Interface {
             parameters: vec![Parameter::new("DATA_W", data_w, "bits of an element")],
             streams: vec![
-                Stream::input("push", vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)]),
-                Stream::output("pop", vec![
+                Stream::input(
+                    "push",
+                    vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)],
+                ),
+                Stream::output(
+                    "pop",
+                    vec![
                         data(),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![],
         }

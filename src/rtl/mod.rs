@@ -241,7 +241,11 @@ pub trait Module: Sync {
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface;
     /// Values and parameter-shaped logic for the template `<name>.v`.
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context>;
-    /// Whether the module has the reset port; all but bare memories do. Every module has `clk`.
+    /// Whether the module has `clk`; all but those without a register do.
+    fn has_clock(&self) -> bool {
+        true
+    }
+    /// Whether the module has the reset port; where no register is reset it has not.
     fn has_reset(&self) -> bool {
         true
     }

@@ -29,7 +29,11 @@ impl Module for Multiplier {
             parameters: vec![
                 Parameter::new("A_W", a_w, "bits of a, at least those of b"),
                 Parameter::new("B_W", b_w, "bits of b, 1 to 24"),
-                Parameter::new("DROP", drop, "low bits of the product that are dropped, at least 1"),
+                Parameter::new(
+                    "DROP",
+                    drop,
+                    "low bits of the product that are dropped, at least 1",
+                ),
                 Parameter::new("ROUND", round, "0: the product is rounded down, 1: half up"),
             ],
             streams: vec![],
@@ -37,10 +41,7 @@ impl Module for Multiplier {
                 input("en", 1),
                 input("a", a_w),
                 input("b", b_w),
-                (
-                    Direction::Out,
-                    Field::new("product", (a_w + b_w - drop) as u32),
-                ),
+                (Direction::Out, Field::new("product", (a_w + b_w - drop) as u32)),
             ],
         }
     }

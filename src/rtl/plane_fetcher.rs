@@ -98,12 +98,19 @@ impl Shape {
         let lanes = (1..=all.min(ports)).rev().find(|n| all % n == 0).unwrap_or(1);
         let kmax = config.head_dim / Config::MIN_HEAD_DIM;
         let words = |size: u32| size / Config::MIN_HEAD_DIM * config.width;
-        let sizes: Vec<u32> = (0..=kmax.ilog2()).map(|code| Config::MIN_HEAD_DIM << code).collect();
+        let sizes: Vec<u32> = (0..=kmax.ilog2())
+            .map(|code| Config::MIN_HEAD_DIM << code)
+            .collect();
         let mut slot_list = Vec::new();
         let mut at = 0;
         for number in 0..kmax {
             // Dimensions at which the lane has this vector; the largest of them.
-            let having = || sizes.iter().copied().filter(|size| config.head_dim / size > number);
+            let having = || {
+                sizes
+                    .iter()
+                    .copied()
+                    .filter(|size| config.head_dim / size > number)
+            };
             let most = having().max().unwrap_or(Config::MIN_HEAD_DIM);
             let first = |size| number * sectors_of(words(size)) + 1;
             slot_list.push(Slot {
@@ -121,7 +128,11 @@ impl Shape {
             .map(|(code, &size)| Dim {
                 code: code as u32,
                 size,
-                slots: slot_list[..(config.head_dim / size) as usize].iter().rev().cloned().collect(),
+                slots: slot_list[..(config.head_dim / size) as usize]
+                    .iter()
+                    .rev()
+                    .cloned()
+                    .collect(),
             })
             .collect();
         let sectors = sizes
@@ -210,7 +221,10 @@ impl Shape {
             true => value.to_owned(),
             false => format!("{{{{({zeros}){{1'b0}}}}, {value}}}"),
         };
-        context.insert("padded_piece", &padded("CHUNK - TOKEN_W", chunk == token_w, piece));
+        context.insert(
+            "padded_piece",
+            &padded("CHUNK - TOKEN_W", chunk == token_w, piece),
+        );
         context.insert(
             "padded_stride",
             &padded("WIDE_W - WORD_W", chunk * chunks == word_w, "s1_stride_q"),
@@ -380,7 +394,10 @@ impl Module for PlaneFetcher {
         ];
         ports.extend(channels(config));
         ports.extend([
-            (Direction::Out, Field::new("fetched", Shape::new(config).fetched_w())),
+            (
+                Direction::Out,
+                Field::new("fetched", Shape::new(config).fetched_w()),
+            ),
             (Direction::Out, Field::new("fetched_lsb", 1)),
             (Direction::Out, Field::new("fetched_ctx", ctx_w as u32)),
         ]);
@@ -400,9 +417,8 @@ impl Module for PlaneFetcher {
         let ctx_w = override_or(overrides, "CTX_W", CTX_W);
         let [lanes, gens] = [shape.lanes, shape.gens()].map(u64::from);
         let [t_w, rot_w, sector_w] = [shape.t_w, shape.rot_w(), shape.sector_w].map(u64::from);
-        let fifo = |width: u64, depth: u32| {
-            Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())])
-        };
+        let fifo =
+            |width: u64, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())]);
         let common = lanes * (t_w + rot_w);
         let ask = ctx_w + 1 + u64::from(shape.fetched_w()) + common + gens * (t_w + sector_w);
         let side = 6 + count_bits(config.vector_lanes()) + shape.pass_w() + 2 * count_bits(config.width);
@@ -422,7 +438,10 @@ mod tests {
     #[test]
     fn shape_of_the_presets() {
         let shape = Shape::new(&Config::default());
-        assert_eq!((shape.lanes, shape.passes, shape.kmax, shape.rot_max), (8, 1, 2, 4));
+        assert_eq!(
+            (shape.lanes, shape.passes, shape.kmax, shape.rot_max),
+            (8, 1, 2, 4)
+        );
         // 12 planes of 64 elements touch 4 sectors, two vectors of 32 elements 3 each.
         assert_eq!((shape.sectors, shape.steps, shape.slots), (6, 2, 64));
         assert_eq!((shape.tags, shape.groups, shape.lane_words()), (256, 256, 36));

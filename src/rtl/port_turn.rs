@@ -32,13 +32,18 @@ impl Module for PortTurn {
                 input("start", shape.rot_w()),
                 input("step", shape.step_w()),
                 (Direction::Out, Field::new("needed", ports as u32)),
-                (
-                    Direction::Out,
-                    Field::lanes("number", ports as u32, shape.t_w),
-                ),
+                (Direction::Out, Field::lanes("number", ports as u32, shape.t_w)),
                 (Direction::Out, Field::new("done", 1)),
             ],
         }
+    }
+
+    fn has_clock(&self) -> bool {
+        false
+    }
+
+    fn has_reset(&self) -> bool {
+        false
     }
 
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {

@@ -51,12 +51,10 @@ impl Module for QkArray {
         Interface {
             parameters: vec![Parameter::new("CTX_W", ctx_w, "bits that travel with a row")],
             streams: vec![
-                Stream::input("query", vec![
-                        elements(config.head_dim),
-                        Field::new("dim", 2),
-                        bit("add"),
-                        ctx(),
-                    ]),
+                Stream::input(
+                    "query",
+                    vec![elements(config.head_dim), Field::new("dim", 2), bit("add"), ctx()],
+                ),
                 Stream::input("key", vec![elements(config.multipliers), count(), bit("last")]),
                 Stream::input("base", vec![scores()]),
                 Stream::output("pop", vec![scores(), count(), bit("last"), ctx()]),

@@ -35,13 +35,16 @@ impl Module for RequantDecision {
         Interface {
             parameters: vec![Parameter::new("CTX_W", ctx_w, "bits that travel with a row")],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         Field::new("sum", sum_bits(config)),
                         Field::new("threshold", config.prob_width),
                         Field::new("auto", 1),
                         Field::new("force", 1),
                         ctx(),
-                    ]),
+                    ],
+                ),
                 Stream::output("pop", vec![Field::new("redo", 1), ctx()]),
             ],
             ports: vec![],

@@ -23,7 +23,11 @@ impl Module for RmwRam {
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let width = override_or(overrides, "WIDTH", 32);
         let depth = override_or(overrides, "DEPTH", 16);
-        let addr_w = override_or(overrides, "ADDR_W", u64::from(count_bits(depth as u32 - 1).max(1)));
+        let addr_w = override_or(
+            overrides,
+            "ADDR_W",
+            u64::from(count_bits(depth as u32 - 1).max(1)),
+        );
         Interface {
             parameters: vec![
                 Parameter::new("WIDTH", width, "bits of a word"),
@@ -46,6 +50,9 @@ impl Module for RmwRam {
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let value = |name, default| override_or(overrides, name, default);
-        Ram1r1w.cost(config, &[("WIDTH", value("WIDTH", 32)), ("DEPTH", value("DEPTH", 16))])
+        Ram1r1w.cost(
+            config,
+            &[("WIDTH", value("WIDTH", 32)), ("DEPTH", value("DEPTH", 16))],
+        )
     }
 }

@@ -165,22 +165,28 @@ impl Module for Softmax {
         Interface {
             parameters: vec![Parameter::new("CTX_W", ctx_w, "bits that travel with a row")],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         Field::lanes("scores", sizes.lanes, config.score_width()),
                         Field::new("count", sizes.count_w),
                         Field::new("last", 1),
                         Field::new("mant", MANT_W),
                         Field::new("shift", SHIFT_W),
                         ctx(),
-                    ]),
+                    ],
+                ),
                 Stream::output("sum", vec![Field::new("sum", config.sum_width()), ctx()]),
                 Stream::input("verdict", vec![Field::new("drop", 1)]),
-                Stream::output("pop", vec![
+                Stream::output(
+                    "pop",
+                    vec![
                         Field::lanes("probs", sizes.lanes, sizes.p),
                         Field::new("count", sizes.count_w),
                         Field::new("last", 1),
                         ctx(),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![],
         }
@@ -228,9 +234,8 @@ impl Module for Softmax {
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let s = Sizes::new(config);
         let ctx_w = ctx_w(overrides);
-        let ram = |width: u64, depth: u32| {
-            Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", u64::from(depth))])
-        };
+        let ram =
+            |width: u64, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", u64::from(depth))]);
         let mark = u64::from(s.count_w) + 1;
         let lanes = u64::from(s.lanes);
         let score_w = u64::from(config.score_width());

@@ -41,10 +41,7 @@ impl Module for SoftmaxExp {
                 input("push_shift", SHIFT_W),
                 input("push_tag", tag_w as u32),
                 output("pop_valid", 1),
-                (
-                    Direction::Out,
-                    Field::lanes("pop_exps", sizes.lanes, sizes.e + 1),
-                ),
+                (Direction::Out, Field::lanes("pop_exps", sizes.lanes, sizes.e + 1)),
                 output("pop_tag", tag_w as u32),
             ],
         }

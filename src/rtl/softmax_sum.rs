@@ -29,10 +29,7 @@ impl Module for SoftmaxSum {
             streams: vec![],
             ports: vec![
                 input("push_valid", 1),
-                (
-                    Direction::In,
-                    Field::lanes("push_exps", sizes.lanes, sizes.e + 1),
-                ),
+                (Direction::In, Field::lanes("push_exps", sizes.lanes, sizes.e + 1)),
                 input("push_count", sizes.count_w),
                 input("push_last", 1),
                 output("pop_valid", 1),

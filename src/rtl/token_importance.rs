@@ -36,7 +36,9 @@ impl Module for TokenImportance {
         Interface {
             parameters: vec![Parameter::new("SUM_W", sum_w, "bits of a position's sum")],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         Field::new("code", 3),
                         Field::lanes("probs", lanes, config.prob_width),
                         Field::new("count", count_bits(lanes)),
@@ -48,14 +50,18 @@ impl Module for TokenImportance {
                         Field::new("guard_first", 16),
                         Field::new("guard_last", 16),
                         Field::new("length", config.length_width()),
-                    ]),
-                Stream::output("key", vec![
+                    ],
+                ),
+                Stream::output(
+                    "key",
+                    vec![
                         Field::new("guarded", 1),
                         Field::new("importance", IMPORTANCE_BITS),
                         id(),
                         Field::new("last", 1),
                         Field::new("k", 16),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![],
         }

@@ -51,10 +51,13 @@ impl Module for TopkFilter {
                 Parameter::new("MAX_ROW", max_row, "longest row"),
             ],
             streams: vec![
-                Stream::input("rule", vec![
+                Stream::input(
+                    "rule",
+                    vec![
                         Field::new("threshold", key_w as u32),
                         Field::new("ties", count_bits(max_row as u32)),
-                    ]),
+                    ],
+                ),
                 elements("push", Direction::In, lanes, key_w, payload_w),
                 elements("pop", Direction::Out, lanes, key_w, payload_w),
             ],

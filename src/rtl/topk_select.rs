@@ -55,16 +55,22 @@ impl Module for TopkSelect {
                 Parameter::new("MAX_ROW", max_row, "longest row"),
             ],
             streams: vec![
-                Stream::input("push", vec![
+                Stream::input(
+                    "push",
+                    vec![
                         Field::lanes("keys", lanes, key_w as u32),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
                         Field::new("k", 16),
-                    ]),
-                Stream::output("result", vec![
+                    ],
+                ),
+                Stream::output(
+                    "result",
+                    vec![
                         Field::new("threshold", key_w as u32),
                         Field::new("ties", count_bits(max_row as u32)),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![(Direction::Out, Field::new("pass_start", 1))],
         }

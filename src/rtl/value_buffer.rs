@@ -75,7 +75,13 @@ impl Module for ValueBuffer {
                 ),
                 Stream::output(
                     "prob",
-                    vec![probs(), count(), Field::new("last", 1), Field::new("dim", 2), ctx()],
+                    vec![
+                        probs(),
+                        count(),
+                        Field::new("last", 1),
+                        Field::new("dim", 2),
+                        ctx(),
+                    ],
                 ),
                 Stream::output(
                     "value",

@@ -1,9 +1,7 @@
 //! Zero eliminator: packs the kept lanes of a beat, in order (paper, section IV-B).
 
 use super::logic::{Block, Lanes, prefix_sum_modulo, signal};
-use super::{
-    Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or,
-};
+use super::{Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -45,14 +43,20 @@ impl Module for ZeroEliminator {
                 Parameter::new("CHAIN", chain, "1: beats of a row are laid end to end"),
             ],
             streams: vec![
-                Stream::input("push", vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)]),
-                Stream::output("pop", vec![
+                Stream::input(
+                    "push",
+                    vec![data(), Field::lanes("keep", lanes, 1), Field::new("last", 1)],
+                ),
+                Stream::output(
+                    "pop",
+                    vec![
                         data(),
                         Field::lanes("keep", lanes, 1),
                         Field::new("start", lane_bits(lanes)),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
-                    ]),
+                    ],
+                ),
             ],
             ports: vec![],
         }

@@ -20,7 +20,9 @@ fn described(module: &dyn Module, config: &Config, overrides: &[(&str, u64)]) ->
             module.name()
         );
     };
-    add("clk".into(), true, 1);
+    if module.has_clock() {
+        add("clk".into(), true, 1);
+    }
     if module.has_reset() {
         add(config.reset.port().into(), true, 1);
     }
