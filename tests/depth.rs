@@ -1,4 +1,5 @@
-//! Logic depth: no block has a path longer than allowed, and the measure itself fires. These tests need Yosys.
+//! Logic depth: no block has a path longer than allowed, and the measure itself fires. These tests need Yosys; the whole
+//! of the blocks takes minutes and runs on demand: `cargo test --release --test depth -- --ignored`.
 
 use rayon::prelude::*;
 use spatten_gen::config::{Config, PRESETS};
@@ -26,11 +27,13 @@ fn check(config: &Config) {
 }
 
 #[test]
+#[ignore = "takes minutes"]
 fn no_path_is_too_long_at_one_eighth() {
     check(&preset("spatten-1-8"));
 }
 
 #[test]
+#[ignore = "takes minutes"]
 fn no_path_is_too_long_at_the_default() {
     check(&reduced(&preset("spatten")).unwrap());
 }

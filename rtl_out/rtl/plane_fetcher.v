@@ -427,6 +427,7 @@ module plane_fetcher #(
   integer distance;
   integer at;
   always @(*) begin
+    at    = 0;
     known = own;
     last  = own_last;
     for (distance = 1; distance < LANES; distance = 2 * distance) begin

@@ -145,6 +145,7 @@ module sector_lane #(
 
   integer i_1, from_1;
   always @(*) begin
+    i_1 = 0;
     sectors_1 = sector_q[3*DATA_W-1:0];
     if (old_1) sectors_1[3*DATA_W-1:DATA_W] = sector_q[2*DATA_W-1:0];
     for (from_1 = 2; from_1 <= 4; from_1 = from_1 + 1) begin

@@ -515,8 +515,8 @@ module value_buffer #(
 
   always @(*) begin
     slot_probs = reader_probs;
-    if (reader_dim == 2'd1) begin
-      for (p = 0; p < LANES / 2; p = p + 1) begin
+    for (p = 0; p < LANES / 2; p = p + 1) begin
+      if (reader_dim == 2'd1) begin
         slot_probs[p*PROB_W+:PROB_W] = reader_probs[p*2*PROB_W+:PROB_W];
       end
     end

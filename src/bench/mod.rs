@@ -576,7 +576,7 @@ impl Rig {
 }
 
 /// Points that a fault is tried at.
-const POINTS_PER_FAULT: usize = 4;
+const POINTS_PER_FAULT: usize = 12;
 
 /// Whether the bench notices a fault: tries `runs` seeds at the bench's points whose Verilog has the place of the
 /// fault, fewest multipliers and then least Verilog first, since those build fastest. The failure that showed it, or

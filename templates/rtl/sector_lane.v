@@ -144,6 +144,7 @@ module sector_lane #(
   {% else %}
   integer i_{{ slot.number }}, from_{{ slot.number }};
   always @(*) begin
+    i_{{ slot.number }} = 0;
     sectors_{{ slot.number }} = sector_q[{{ slot.sectors }}*DATA_W-1:0];
     {% if slot.sectors > 1 %}
     if (old_{{ slot.number }}) sectors_{{ slot.number }}[{{ slot.sectors }}*DATA_W-1:DATA_W] = sector_q[{{ slot.sectors - 1 }}*DATA_W-1:0];

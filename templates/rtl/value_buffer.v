@@ -521,8 +521,8 @@ module value_buffer #(
   always @(*) begin
     slot_probs = reader_probs;
     {% for dim in dims %}
-    if (reader_dim == 2'd{{ dim.code }}) begin
-      for (p = 0; p < LANES / {{ dim.parts }}; p = p + 1) begin
+    for (p = 0; p < LANES / {{ dim.parts }}; p = p + 1) begin
+      if (reader_dim == 2'd{{ dim.code }}) begin
         slot_probs[p*PROB_W+:PROB_W] = reader_probs[p*{{ dim.parts }}*PROB_W+:PROB_W];
       end
     end
