@@ -212,7 +212,8 @@ module plane_fetcher #(
   );
 
   // What asks for the sectors needs to know of a group.
-  localparam ASK_W = CTX_W + 1 + SUM_W + LANES * (START_W + TOTAL_W) + VECTORS * (TOTAL_W + SECTOR_W);
+  localparam ASK_W =
+      CTX_W + 1 + SUM_W + LANES * (START_W + TOTAL_W) + VECTORS * (TOTAL_W + SECTOR_W);
 
   wire                        ask_valid;
   wire                        ask_room;
@@ -232,7 +233,8 @@ module plane_fetcher #(
       .rst(rst),
       .push_valid(group_valid),
       .push_ready(ask_room),
-      .push_data ({group_ctx, group_lsb, group_fetched, group_start, group_total, group_bound, group_base}),
+      .push_data ({group_ctx, group_lsb, group_fetched, group_start, group_total, group_bound,
+                   group_base}),
       .pop_valid (ask_valid),
       .pop_ready (expanded),
       .pop_data  ({ask_ctx, ask_lsb, ask_fetched, ask_start, ask_total, ask_bound, ask_base})
@@ -258,8 +260,9 @@ module plane_fetcher #(
       .rst(rst),
       .push_valid(group_valid),
       .push_ready(use_room),
-      .push_data ({group_ctx, group_last, group_count, group_pass, group_merge, group_close, group_planes, group_shift,
-                   group_lsb, group_dim, group_start, group_total, group_first, group_word}),
+      .push_data ({group_ctx, group_last, group_count, group_pass, group_merge, group_close,
+                   group_planes, group_shift, group_lsb, group_dim, group_start, group_total,
+                   group_first, group_word}),
       .pop_valid (use_valid),
       .pop_ready (used),
       .pop_data  ({use_side, use_start, use_total, use_first, use_word})
@@ -267,7 +270,9 @@ module plane_fetcher #(
 
 `ifdef SPATTEN_CHECKS
   always @(posedge clk) begin
-    if (!(rst) && group_valid && !(ask_room && use_room)) $display("CHECK %m: a group without a place");
+    if (!(rst) && group_valid && !(ask_room && use_room)) begin
+      $display("CHECK %m: a group without a place");
+    end
   end
 `else
   wire unused_room = &{ask_room, use_room};
@@ -573,7 +578,8 @@ module plane_fetcher #(
   wire               s3_last;
   wire [  CTX_W-1:0] s3_ctx;
 
-  assign {s3_ctx, s3_last, s3_count, s3_pass, s3_merge, s3_close, s3_planes, s3_shift, unused_lsb, s3_dim} = s3_side_q;
+  assign {s3_ctx, s3_last, s3_count, s3_pass, s3_merge, s3_close, s3_planes, s3_shift, unused_lsb,
+          s3_dim} = s3_side_q;
 
   plane_assembler #(
       .CTX_W(CTX_W)
@@ -601,7 +607,8 @@ module plane_fetcher #(
       .pop_ctx    (vector_ctx)
   );
 
-  assign drained = front_idle && ahead_q == {AHEAD_W{1'b0}} && groups_q == {GROUPS_W{1'b0}} && crossbar_idle;
+  assign drained =
+      front_idle && ahead_q == {AHEAD_W{1'b0}} && groups_q == {GROUPS_W{1'b0}} && crossbar_idle;
   assign idle    = drained && !flushing_q && !push_valid_q
       && !(s1_valid_q || s2_valid_q || s3_valid_q || vector_valid);
 

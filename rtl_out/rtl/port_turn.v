@@ -33,7 +33,8 @@ module port_turn #(
 
   wire [SUM_W-1:0] wide_total = {{(SUM_W - TOTAL_W){1'b0}}, total};
   wire [SUM_W-1:0] wide_start = {{(SUM_W - START_W){1'b0}}, start};
-  wire [SUM_W-1:0] skipped = {{(SUM_W - STEP_W){1'b0}}, step} * TURN;  // numbers of the steps before
+  // Numbers of the steps before.
+  wire [SUM_W-1:0] skipped = {{(SUM_W - STEP_W){1'b0}}, step} * TURN;
 
   assign done = wide_total <= skipped + TURN;
 
@@ -43,7 +44,8 @@ module port_turn #(
       localparam PORT_INT = port;
       localparam [SUM_W-1:0] PORT = PORT_INT[SUM_W-1:0];
 
-      wire [SUM_W-1:0] here = (PORT >= wide_start ? PORT - wide_start : PORT + TURN - wide_start) + skipped;
+      wire [SUM_W-1:0] here =
+          (PORT >= wide_start ? PORT - wide_start : PORT + TURN - wide_start) + skipped;
 
       assign needed[port] = here < wide_total;
       assign number[port*TOTAL_W+:TOTAL_W] = here[TOTAL_W-1:0];

@@ -213,7 +213,8 @@ module value_buffer #(
       for (lane = 0; lane < LANES; lane = lane + 1) begin : g_lane
         localparam [LANE_W-1:0] SELF = lane[LANE_W-1:0];
 
-        assign s1_lanes[entry*LANES+lane] = s1_slots_q[entry*LANE_W+:LANE_W] == (SELF & s1_slot_mask);
+        assign s1_lanes[entry*LANES+lane] =
+            s1_slots_q[entry*LANE_W+:LANE_W] == (SELF & s1_slot_mask);
       end
     end
   endgenerate
@@ -225,20 +226,26 @@ module value_buffer #(
 
   generate
     for (place = 0; place < 3; place = place + 1) begin : g_spent
-      assign spent[place] = valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}};
+      assign spent[place] =
+          valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}};
     end
   endgenerate
 
   wire drop_1 = spent[0];
   wire drop_2 = spent[0] && spent[1];
 
-  wire [             PLACES-1:0] kept_valid = drop_2 ? valid_q >> 2 : drop_1 ? valid_q >> 1 : valid_q;
+  wire [             PLACES-1:0] kept_valid =
+      drop_2 ? valid_q >> 2 : drop_1 ? valid_q >> 1 : valid_q;
   wire [             PLACES-1:0] kept_last = drop_2 ? last_q >> 2 : drop_1 ? last_q >> 1 : last_q;
-  wire [             PLACES-1:0] kept_release = drop_2 ? release_q >> 2 : drop_1 ? release_q >> 1 : release_q;
+  wire [             PLACES-1:0] kept_release =
+      drop_2 ? release_q >> 2 : drop_1 ? release_q >> 1 : release_q;
   wire [           PLACES*2-1:0] kept_dims = drop_2 ? dims_q >> 4 : drop_1 ? dims_q >> 2 : dims_q;
-  wire [       PLACES*CTX_W-1:0] kept_ctxs = drop_2 ? ctxs_q >> (2 * CTX_W) : drop_1 ? ctxs_q >> CTX_W : ctxs_q;
-  wire [       PLACES*LANES-1:0] kept_left = drop_2 ? left_q >> (2 * LANES) : drop_1 ? left_q >> LANES : left_q;
-  wire [       PLACES*LANES-1:0] kept_odds = drop_2 ? odds_q >> (2 * LANES) : drop_1 ? odds_q >> LANES : odds_q;
+  wire [       PLACES*CTX_W-1:0] kept_ctxs =
+      drop_2 ? ctxs_q >> (2 * CTX_W) : drop_1 ? ctxs_q >> CTX_W : ctxs_q;
+  wire [       PLACES*LANES-1:0] kept_left =
+      drop_2 ? left_q >> (2 * LANES) : drop_1 ? left_q >> LANES : left_q;
+  wire [       PLACES*LANES-1:0] kept_odds =
+      drop_2 ? odds_q >> (2 * LANES) : drop_1 ? odds_q >> LANES : odds_q;
   wire [ PLACES*LANES*LANES-1:0] kept_lanes =
       drop_2 ? lanes_q >> (2 * LANES * LANES) : drop_1 ? lanes_q >> (LANES * LANES) : lanes_q;
   wire [ PLACES*LANES*ROW_W-1:0] kept_rows =
@@ -252,7 +259,9 @@ module value_buffer #(
 
   always @(*) begin
     window_row[0] = kept_valid[0];
-    for (w = 1; w < WINDOW; w = w + 1) window_row[w] = kept_valid[w] && window_row[w-1] && !kept_last[w-1];
+    for (w = 1; w < WINDOW; w = w + 1) begin
+      window_row[w] = kept_valid[w] && window_row[w-1] && !kept_last[w-1];
+    end
     for (w = 0; w < WINDOW; w = w + 1) entry_row[w*LANES+:LANES] = {LANES{window_row[w]}};
   end
 
@@ -304,8 +313,10 @@ module value_buffer #(
       assign even_any[lane]   = |evens;
       assign odd_any[lane]    = |odds;
       assign even_first[lane] = |(first_seen & ~kept_odds[ENTRIES-1:0]);
-      assign both[lane]       = even_any[lane] && odd_any[lane] && !even_any[OTHER] && !odd_any[OTHER];
-      assign more[lane]       = both[lane] ? |(seen & ~(first_even | first_odd)) : |(seen & ~first_seen);
+      assign both[lane] =
+          even_any[lane] && odd_any[lane] && !even_any[OTHER] && !odd_any[OTHER];
+      assign more[lane] =
+          both[lane] ? |(seen & ~(first_even | first_odd)) : |(seen & ~first_seen);
 
       assign lane_takes[lane*ENTRIES+:ENTRIES] = takes;
 
@@ -349,7 +360,8 @@ module value_buffer #(
   // The places after this cycle's beat, and the first free one.
   wire [PLACES*LANES-1:0] next_left = kept_left & ~{ 32'd0, taken & {ENTRIES{step}}};
   wire [      PLACES-1:0] next_last = kept_last & ~{2'b00, row_end & {WINDOW{step && step_last}}};
-  wire [      PLACES-1:0] entering = ((kept_valid << 1) | {{(PLACES - 1){1'b0}}, 1'b1}) & ~kept_valid;
+  wire [      PLACES-1:0] entering =
+      ((kept_valid << 1) | {{(PLACES - 1){1'b0}}, 1'b1}) & ~kept_valid;
   wire                    s1_enters = s1_valid_q && !s1_through_q && entering != {PLACES{1'b0}};
 
   always @(posedge clk) begin
@@ -433,7 +445,8 @@ module value_buffer #(
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_read
       localparam HOST = (lane + LANES - STRIDE) % LANES;
 
-      wire [PROB_W-1:0] even_prob = s3_even_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_even_q[lane]}};
+      wire [PROB_W-1:0] even_prob =
+          s3_even_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_even_q[lane]}};
       wire [PROB_W-1:0] odd_prob = s3_odd_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_odd_q[lane]}};
       wire [PART_W-1:0] even_data;
 
@@ -451,7 +464,8 @@ module value_buffer #(
           .ADDR_W(WORD_W)
       ) u_even_ram (
           .clk    (clk),
-          .wr_en  (store && load_count != NONE && !fill_word_q[0]),  // an empty beat may follow the bank's last word
+          // An empty beat may follow the bank's last word.
+          .wr_en  (store && load_count != NONE && !fill_word_q[0]),
           .wr_addr({fill_word_q[WORD_W-1:1], fill_bank_q}),
           .wr_data(load_data[lane*PART_W+:PART_W]),
           .rd_en  (read_go && s3_even_q[lane]),
@@ -498,7 +512,8 @@ module value_buffer #(
       .rst(rst),
       .read_free(read_free),
       .read_go  (read_go),
-      .read_tag ({s3_guest, s3_odd_q & ~s3_even_q, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q, s3_last_q}),
+      .read_tag ({s3_guest, s3_odd_q & ~s3_even_q, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q,
+                   s3_last_q}),
       .rd_data  (rd_data),
       .rd_tag   ({rd_guest, rd_odd, unused_rd_tag}),
       .out_valid(reader_valid),
@@ -527,7 +542,8 @@ module value_buffer #(
   // A row passes when all before it has left. Each side goes at its own pace, the values also while
   // the next beat of picks is awaited; at the row's end both wait for each other.
   reg  pass_open_q;  // a row is passing, and picks of it have passed
-  wire pass_picks = s1_valid_q && s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q && reader_idle;
+  wire pass_picks =
+      s1_valid_q && s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q && reader_idle;
   wire passing = pass_picks || pass_open_q;
 
   reg  prob_sent_q;  // prob of the beat at hand is taken
@@ -554,7 +570,8 @@ module value_buffer #(
     end
   end
 
-  assign load_ready = load_through ? passing && !value_sent_q && (value_ready || !some) : !whole_q[fill_bank_q];
+  assign load_ready =
+      load_through ? passing && !value_sent_q && (value_ready || !some) : !whole_q[fill_bank_q];
   assign store      = load_valid && load_ready && !load_through;
 
   assign prob_valid = (reader_valid || pass_picks) && !prob_sent_q;
@@ -564,7 +581,8 @@ module value_buffer #(
   assign prob_dim   = reader_valid ? reader_dim : s1_dim_q;
   assign prob_ctx   = reader_valid ? reader_ctx : s1_ctx_q;
 
-  assign value_valid = !value_sent_q && (reader_valid ? reader_some : passing && load_valid && load_through && some);
+  assign value_valid =
+      !value_sent_q && (reader_valid ? reader_some : passing && load_valid && load_through && some);
   assign value_data  = reader_valid ? reader_data : load_data;
 
 endmodule

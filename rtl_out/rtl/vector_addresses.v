@@ -196,8 +196,8 @@ module vector_addresses #(
   assign idle = first_q && !second_q && valid_q == {STAGES{1'b0}};
 
   assign group_valid = valid_q[STAGES-1];
-  assign {group_ctx, group_last, group_close, group_count, group_pass, group_merge, group_lsb, group_planes,
-          group_shift, group_dim} = side_q[(STAGES-1)*SIDE_W+:SIDE_W];
+  assign {group_ctx, group_last, group_close, group_count, group_pass, group_merge, group_lsb,
+          group_planes, group_shift, group_dim} = side_q[(STAGES-1)*SIDE_W+:SIDE_W];
 
   // Stage 1: ids of the vectors, base and stride; which vectors there are; words of a vector.
   reg [ WORD_W-1:0] s1_base_q;
@@ -215,7 +215,9 @@ module vector_addresses #(
   end
 
   // Bases, strides are multiples of 4, vectors at most 24 words long.
-  wire unused_low = &{words[WORDS_W+1:WORDS_W], job_lsb_base[1:0], job_msb_base[1:0], job_lsb_stride[1:0], job_msb_stride[1:0]};
+  wire unused_low =
+      &{words[WORDS_W+1:WORDS_W], job_lsb_base[1:0], job_msb_base[1:0], job_lsb_stride[1:0],
+        job_msb_stride[1:0]};
 
   // Later stages of the same, each in the low bits first.
   reg [WORD_W-1:0] s2_base_q, s3_base_q;
@@ -226,7 +228,8 @@ module vector_addresses #(
     {s3_base_q, s2_base_q} <= {s2_base_q, s1_base_q};
     {s6_words_q, s5_words_q, s4_words_q, s3_words_q, s2_words_q} <=
         {s5_words_q, s4_words_q, s3_words_q, s2_words_q, s1_words_q};
-    {s5_first_q, s4_first_q, s3_first_q, s2_first_q} <= {s4_first_q, s3_first_q, s2_first_q, s1_first_q};
+    {s5_first_q, s4_first_q, s3_first_q, s2_first_q} <=
+        {s4_first_q, s3_first_q, s2_first_q, s1_first_q};
   end
 
   // ---- stages 2 to 5: first and last sector of each vector --------------------------------------
@@ -292,9 +295,11 @@ module vector_addresses #(
           end
 
           if (piece % 2 == 0) begin : g_even
-            assign even[piece*CHUNK+:2*CHUNK] = {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
+            assign even[piece*CHUNK+:2*CHUNK] =
+                {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
           end else begin : g_odd
-            assign odd[piece*CHUNK+:2*CHUNK] = {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
+            assign odd[piece*CHUNK+:2*CHUNK] =
+                {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
           end
         end
 
@@ -313,7 +318,8 @@ module vector_addresses #(
         reg [ EXTRA_W-1:0] s5_extra_q;
 
         // Words from the start of the vector's first sector to its last word.
-        wire [WORDS_W:0] span = {{(WORDS_W - 2){1'b0}}, s4_address_q[2:0]} + {1'b0, s4_words_q} - 1'b1;
+        wire [WORDS_W:0] span =
+            {{(WORDS_W - 2){1'b0}}, s4_address_q[2:0]} + {1'b0, s4_words_q} - 1'b1;
         wire [EXTRA_W-1:0] extra = span[3+:EXTRA_W];
 
         always @(posedge clk) begin
@@ -362,7 +368,8 @@ module vector_addresses #(
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_share
       assign lane_last[lane*SECTOR_W+:SECTOR_W] =
-          s5_dim == 2'd0 ? s5_last[(lane*SLOTS+1)*SECTOR_W+:SECTOR_W] : s5_last[lane*SLOTS*SECTOR_W+:SECTOR_W];
+          s5_dim == 2'd0 ? s5_last[(lane*SLOTS+1)*SECTOR_W+:SECTOR_W]
+              : s5_last[lane*SLOTS*SECTOR_W+:SECTOR_W];
 
       for (slot = 0; slot < SLOTS; slot = slot + 1) begin : g_vector
         localparam AT = lane * SLOTS + slot;
@@ -425,7 +432,8 @@ module vector_addresses #(
           base[s*SECTOR_W+:SECTOR_W] = s6_sector_q[(lane*SLOTS+s)*SECTOR_W+:SECTOR_W]
               + {{(SECTOR_W - TOTAL_W - 1){delta[TOTAL_W]}}, delta};
           if (s6_used_q[lane*SLOTS+s]) begin
-            total = total + {{(TOTAL_W - EXTRA_W){1'b0}}, s6_extra_q[(lane*SLOTS+s)*EXTRA_W+:EXTRA_W]}
+            total = total
+                + {{(TOTAL_W - EXTRA_W){1'b0}}, s6_extra_q[(lane*SLOTS+s)*EXTRA_W+:EXTRA_W]}
                 + {{(TOTAL_W - 1){1'b0}}, !share_here};
           end
         end
@@ -479,7 +487,8 @@ module vector_addresses #(
       localparam [TOTAL_W+START_W-1:0] TURN = OWN[TOTAL_W+START_W-1:0];
 
       reg  [START_W-1:0] start_q;
-      wire [TOTAL_W+START_W-1:0] sum = {{TOTAL_W{1'b0}}, start_q} + {{START_W{1'b0}}, s7_total_q[lane*TOTAL_W+:TOTAL_W]};
+      wire [TOTAL_W+START_W-1:0] sum =
+          {{TOTAL_W{1'b0}}, start_q} + {{START_W{1'b0}}, s7_total_q[lane*TOTAL_W+:TOTAL_W]};
       wire [TOTAL_W+START_W-1:0] turned = sum % TURN;
 
       always @(posedge clk) begin

@@ -84,7 +84,8 @@ module plane_fetcher_stand #(
   reg  [63:0] sum_q;
 
   wire        decoy = state_q == DECOY || state_q == FLUSH || state_q == RECOVER;
-  wire        pass = (state_q == RUN && !job_settle) || state_q == SETTLED || (state_q == DECOY && !job_gone_q);
+  wire pass =
+      (state_q == RUN && !job_settle) || state_q == SETTLED || (state_q == DECOY && !job_gone_q);
   wire        ids_pass = state_q == RUN || state_q == SETTLED || (state_q == DECOY && !ids_gone_q);
   wire        fetcher_idle;
   wire        fetcher_job_ready;
@@ -93,7 +94,8 @@ module plane_fetcher_stand #(
   wire        fetcher_ready = decoy || vector_ready;
 
   // A decoy's job stands until its ids are gone too.
-  assign job_ready    = decoy ? (state_q == RECOVER && ids_gone_q && fetcher_idle) : (pass && fetcher_job_ready);
+  assign job_ready =
+      decoy ? (state_q == RECOVER && ids_gone_q && fetcher_idle) : (pass && fetcher_job_ready);
   assign id_ready     = state_q == RECOVER ? !ids_gone_q : ids_pass && fetcher_id_ready;
   assign vector_valid = fetcher_vector_valid && !decoy;
   assign report_valid = state_q == REPORT;
@@ -298,11 +300,13 @@ module plane_fetcher_stand #(
       reg              stood_q;
       reg [ADDR_W-1:0] address_q;
 
+      wire same = address_q == request_address[channel*ADDR_W+:ADDR_W];
+
       always @(posedge clk) begin
         if (rst) stood_q <= 1'b0;
         else begin
           stood_q <= request_valid[channel] && !request_ready[channel];
-          if (stood_q && !(request_valid[channel] && address_q == request_address[channel*ADDR_W+:ADDR_W])) begin
+          if (stood_q && !(request_valid[channel] && same)) begin
             $display("CHECK %m: a request changed before it was taken");
           end
         end

@@ -327,7 +327,9 @@ module av_array #(
 
 `ifdef SPATTEN_CHECKS
   always @(posedge clk) begin
-    if (capture && hold_beats_q > 3'd1) $display("CHECK %m: a row ends while another is held");
+    if (!({{ rst.active }}) && capture && hold_beats_q > 3'd1) begin
+      $display("CHECK %m: a row ends while another is held");
+    end
   end
 `endif
 
@@ -549,8 +551,12 @@ module av_array #(
 
 `ifdef SPATTEN_CHECKS
   always @(posedge clk) begin
-    if (out_valid && !pop_room) $display("CHECK %m: no room for a beat");
-    if (magnitude_end && !magnitude_room) $display("CHECK %m: no room for a magnitude");
+    if (!({{ rst.active }}) && out_valid && !pop_room) begin
+      $display("CHECK %m: no room for a beat");
+    end
+    if (!({{ rst.active }}) && magnitude_end && !magnitude_room) begin
+      $display("CHECK %m: no room for a magnitude");
+    end
   end
 `else
   wire unused_room = pop_room && magnitude_room;

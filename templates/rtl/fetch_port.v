@@ -42,7 +42,8 @@ module fetch_port (
   localparam QUEUE       = {{ port_queue }};  // sector numbers that wait for the crossbar
   localparam QUEUE_W     = $clog2(QUEUE + 1);
   localparam RAM_LATENCY = {{ config.ram_latency }};
-  localparam HEADS       = RAM_LATENCY + 1;  // covers the loop from a pop, through the RAM, to the next
+  // Covers the loop from a pop, through the RAM, to the next.
+  localparam HEADS       = RAM_LATENCY + 1;
   localparam HEAD_W      = $clog2(HEADS + 1);
   localparam DATA_W      = 256;
 
@@ -189,7 +190,8 @@ module fetch_port (
   generate
     for (head = 0; head < HEADS; head = head + 1) begin : g_head
       always @(posedge clk) begin
-        head_data_q[head*DATA_W+:DATA_W] <= entering[head] ? read_data : kept_data[head*DATA_W+:DATA_W];
+        head_data_q[head*DATA_W+:DATA_W] <=
+            entering[head] ? read_data : kept_data[head*DATA_W+:DATA_W];
       end
     end
   endgenerate

@@ -112,7 +112,8 @@ module key_buffer (
       .ADDR_W(WORD_W + 1)
   ) u_ram (
       .clk    (clk),
-      .wr_en  (store && load_count != {COUNT_W{1'b0}}),  // an empty beat ends a list that may fill the bank
+      // An empty beat ends a list that may fill the bank.
+      .wr_en  (store && load_count != {COUNT_W{1'b0}}),
       .wr_addr({fill_word_q, fill_bank_q}),
       .wr_data(load_data),
       .rd_en  (read_go && !empty),
@@ -151,7 +152,8 @@ module key_buffer (
 
   assign load_ready = load_through ? forwarding && key_ready : !whole_q[fill_bank_q];
   assign store      = load_valid && load_ready && !load_through;
-  assign row_ready  = row_through ? forwarding && load_valid && load_through && load_last && key_ready : row_end;
+  assign row_ready =
+      row_through ? forwarding && load_valid && load_through && load_last && key_ready : row_end;
 
   assign key_valid  = reader_valid || (forwarding && load_valid && load_through);
   assign key_data   = reader_valid ? reader_data : load_data;

@@ -197,7 +197,8 @@ module lane_gearbox #(
       end else if (lane >= OUT_LANES) begin : g_lowered
         assign stays = lowered[lane*DATA_W+:DATA_W];
       end else begin : g_either
-        assign stays = (due_q || cut) ? lowered[lane*DATA_W+:DATA_W] : word_data[lane*DATA_W+:DATA_W];
+        assign stays =
+            (due_q || cut) ? lowered[lane*DATA_W+:DATA_W] : word_data[lane*DATA_W+:DATA_W];
       end
 
       always @(posedge clk) begin

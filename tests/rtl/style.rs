@@ -8,18 +8,6 @@ use spatten_gen::{bench, rtl};
 /// Columns of a line, as the style guide has it.
 const COLUMNS: usize = 100;
 
-/// Files with lines that are still to be broken.
-const STILL_LONG: [&str; 8] = [
-    "rtl/fetch_port.v",
-    "rtl/key_buffer.v",
-    "rtl/lane_gearbox.v",
-    "rtl/plane_fetcher.v",
-    "rtl/port_turn.v",
-    "rtl/value_buffer.v",
-    "rtl/vector_addresses.v",
-    "tb/plane_fetcher_stand.v",
-];
-
 #[test]
 fn lines_are_short_and_clean() {
     let config = config("spatten", |params| params.reset = Reset::AsyncLow);
@@ -40,7 +28,7 @@ fn lines_are_short_and_clean() {
                 "tab"
             } else if line.ends_with(' ') {
                 "blank at the end"
-            } else if line.len() > COLUMNS && !STILL_LONG.contains(&path.as_str()) {
+            } else if line.len() > COLUMNS {
                 "too long"
             } else {
                 continue;
