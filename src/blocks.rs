@@ -51,6 +51,7 @@ macro_rules! blocks {
             block axi_reader::AxiReader;
             block row_writer::RowWriter;
             block axi_writer::AxiWriter;
+            primitive register_file::RegisterFile;
         }
     };
 }

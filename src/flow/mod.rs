@@ -7,8 +7,10 @@
 pub mod depth;
 mod install;
 mod manifest;
+mod registers;
 
 pub use install::{Difference, InstallError, Installed, compare, install};
+pub use registers::{c_header, register_page};
 
 use crate::config::Config;
 use crate::rtl::{self, Cost};
@@ -62,6 +64,8 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
     ] {
         tree.insert(path.into(), text.into());
     }
+    tree.insert("sw/spatten_registers.h".into(), c_header(config).into());
+    tree.insert("doc/registers.md".into(), register_page(config).into());
     tree.insert("config.toml".into(), config.to_toml().into());
     tree.extend(
         files

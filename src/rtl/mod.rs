@@ -8,6 +8,7 @@ mod axi;
 mod emit;
 pub mod format;
 pub mod logic;
+pub mod register_map;
 
 pub use emit::{Source, closure, in_order, sources, sources_of};
 pub(crate) use emit::{insert_config, render_template};
