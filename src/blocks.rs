@@ -51,6 +51,8 @@ macro_rules! blocks {
             block axi_reader::AxiReader;
             block row_writer::RowWriter;
             block axi_writer::AxiWriter;
+            primitive write_tracker::WriteTracker;
+            primitive memory_side::MemorySide;
             primitive register_file::RegisterFile;
             primitive slot_table::SlotTable;
             primitive kept_list::KeptList;
