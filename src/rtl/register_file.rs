@@ -83,7 +83,7 @@ fn joined(parts: &[String]) -> String {
 
 /// Width of a counter's increment: sectors of a stream in one cycle.
 pub(super) fn tally_width(config: &Config) -> u32 {
-    count_bits(config.fetch_ports)
+    super::plane_fetcher::Shape::new(config).fetched_w()
 }
 
 /// What the template needs of a register.

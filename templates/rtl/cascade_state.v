@@ -120,6 +120,7 @@ module cascade_state (
   wire             sweep_taken;  // a word of the list is taken
   wire             sweep_last;
   wire             filled;
+  wire             unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries, query_entries};
   wire             push_taken;
   wire             key_valid;
   wire             keep_taken;
@@ -243,7 +244,7 @@ module cascade_state (
   reg  [      ENTRY_W-1:0] before_q;
   reg                      begun_q;  // before_q holds an entry
   wire [        LANES-1:0] wrong;
-  wire [        LANES-1:0] within;
+  wire [        LANES-1:0] under;
 
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_check
@@ -260,17 +261,17 @@ module cascade_state (
       end
 
       assign wrong[lane]  = used && (!ascends || {{ '{{' }}(32 - ENTRY_W) {1'b0}}, here} >= op_value);
-      assign within[lane] = used && {{ '{{' }}(32 - ENTRY_W) {1'b0}}, here} <= op_value;
+      assign under[lane] = used && {{ '{{' }}(32 - ENTRY_W) {1'b0}}, here} <= op_value;
     end
   endgenerate
 
-  // Entries ascend, so those within are the first ones: their number is that of the last one set.
-  reg     [COUNT_W-1:0] number_within;
+  // Entries ascend, so those under are the first ones: their number is that of the last one set.
+  reg     [COUNT_W-1:0] number_under;
   integer               n;
   always @(*) begin
-    number_within = {COUNT_W{1'b0}};
+    number_under = {COUNT_W{1'b0}};
     for (n = 0; n < LANES; n = n + 1) begin
-      if (within[n]) number_within = n[COUNT_W-1:0] + 1'b1;
+      if (under[n]) number_under = n[COUNT_W-1:0] + 1'b1;
     end
   end
 
@@ -313,7 +314,7 @@ module cascade_state (
     if (state_q == IDLE) answer_q <= 32'd0;
     else if (state_q == ANSWER && key_valid) answer_q <= key_importance;
     else if (seen_valid_q) begin
-      if (op_code == COUNT) answer_q <= answer_q + {{ '{{' }}(32 - COUNT_W) {1'b0}}, number_within};
+      if (op_code == COUNT) answer_q <= answer_q + {{ '{{' }}(32 - COUNT_W) {1'b0}}, number_under};
       else answer_q <= {{ '{{' }}(32 - ID_W) {1'b0}}, chosen[ID_W-1:0]};
     end
   end

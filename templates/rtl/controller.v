@@ -182,11 +182,6 @@ module controller (
 
   // ---- does the command need the step -----------------------------------------------------------------------------------
 
-  wire        token_changes = command_token_operations_clear || command_token_operations_scale != 8'd0 ||
-                              command_token_operations_append || command_token_operations_reset ||
-                              command_token_operations_prune_before;
-  wire        head_changes = command_head_operations_clear || command_head_operations_scale != 8'd0 ||
-                             command_head_operations_reset || command_head_operations_prune_before;
   wire        fold = unfolded && !command_token_operations_clear &&
                      (command_token_operations_scale != 8'd0 || command_token_operations_reset);
   // Ids ascend: where the query is the last token, all are at most the query.

@@ -120,7 +120,6 @@ module fetch_scheduler (
   localparam SLOT_W    = {{ row_slot_w }};
   localparam CTX_W     = {{ ctx_w }};
   localparam LANE_BITS = {{ lane_shift }};  // log2 of LANES
-  localparam BEAT_BITS = {{ beat_shift }};  // log2, rounded down, of the keys of a beat at head dimension 32
 
   localparam [1:0] QUERY  = 2'd0;  // what is fetched
   localparam [1:0] KEYS   = 2'd1;
@@ -248,14 +247,15 @@ module fetch_scheduler (
   reg  [  KEPT_W-1:0] kept_free_q;
   reg  [ STORE_W-1:0] store_free_q;
   reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
-  wire [LENGTH_W-1:0] kept_whole = task_k >> LANE_BITS;
-  wire [LENGTH_W-1:0] freed_whole = kept_freed_k >> LANE_BITS;
-  wire [LENGTH_W-1:0] beats_whole = task_n >> ({{ beat_shift_w }}'d{{ beat_shift }} - {{ '{' }}{% if beat_shift_w > 2 %}{{ beat_shift_w - 2 }}'d0, {% endif %}dim});
-  wire [  KEPT_W-1:0] kept_need = kept_whole[KEPT_W-1:0] + 1'b1;
-  wire [ STORE_W-1:0] store_need = beats_whole[STORE_W-1:0] + 1'b1;
+  wire [  KEPT_W-1:0] whole_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, task_k}{% else %}task_k{% endif %} >> LANE_BITS;
+  wire [  KEPT_W-1:0] freed_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, kept_freed_k}{% else %}kept_freed_k{% endif %} >> LANE_BITS;
+  wire [ STORE_W-1:0] whole_beats = {% if store_free_w > length_w %}{{ '{' }}{{ store_free_w - length_w }}'d0, task_n}{% else %}task_n{% endif %} >> ({{ beat_shift_w }}'d{{ beat_shift }} - {{ '{' }}{% if beat_shift_w > 2 %}{{ beat_shift_w - 2 }}'d0, {% endif %}dim});
+  wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
+  wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
   wire [ STORE_W-1:0] store_back;
   wire                reserve = new_row && single;
   wire                unused_room, unused_back;
+  wire                unused_ctx = &{1'b0, ctx};
   wire                fits = kept_free_q >= kept_need && (!key_mode[1] || store_free_q >= store_need);
 
   assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} : !row || (!used_q[slot_q] && (!single || fits));
@@ -281,7 +281,7 @@ module fetch_scheduler (
       unfetched_q  <= {(SLOT_W + 1) {1'b0}};
     end else begin
       kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
-                      (kept_freed ? freed_whole[KEPT_W-1:0] + 1'b1 : {KEPT_W{1'b0}});
+                      (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
       store_free_q <= store_free_q - (reserve && key_mode[1] ? store_need : {STORE_W{1'b0}}) +
                       (store_freed ? store_back : {STORE_W{1'b0}});
       if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;

@@ -962,6 +962,6 @@ module row_pipeline (
     key_ready && !key_valid
   };
 
-  wire unused = &{1'b0, place_ready};
+  wire unused = &{1'b0, place_ready, out_ctx, sum_of_row_ctx};
 
 endmodule

@@ -13,34 +13,13 @@ module spatten_top (
     input  wire {{ rst.port }},
     output wire irq,
 
-    input  wire s_axi_awvalid,
-    output wire s_axi_awready,
-    input  wire [{{ register_address_w - 1 }}:0] s_axi_awaddr,
-    input  wire [2:0] s_axi_awprot,
-    input  wire s_axi_wvalid,
-    output wire s_axi_wready,
-    input  wire [31:0] s_axi_wdata,
-    input  wire [3:0] s_axi_wstrb,
-    output wire s_axi_bvalid,
-    input  wire s_axi_bready,
-    output wire [1:0] s_axi_bresp,
-    input  wire s_axi_arvalid,
-    output wire s_axi_arready,
-    input  wire [{{ register_address_w - 1 }}:0] s_axi_araddr,
-    input  wire [2:0] s_axi_arprot,
-    output wire s_axi_rvalid,
-    input  wire s_axi_rready,
-    output wire [31:0] s_axi_rdata,
-    output wire [1:0] s_axi_rresp,
-
-    {% for channel in masters %}
-    {% for port in channel %}
-    {{ port.direction }} wire {% if port.width > 1 or port.vector %}[{{ port.width - 1 }}:0] {% endif %}{{ port.name }}{% if not loop.last %},{% endif %}
-
+    {% for port in slave %}
+    {% if port.output %}output{% else %}input {% endif %} wire {% if port.width > 1 %}[{{ port.width - 1 }}:0] {% endif %}{{ port.name }},
     {% endfor %}
-    {% if not loop.last %},
 
-    {% endif %}
+    {% for port in masters %}
+    {% if port.output %}output{% else %}input {% endif %} wire {% if port.width > 1 %}[{{ port.width - 1 }}:0] {% endif %}{{ port.name }}{% if not loop.last %},{% endif %}
+
     {% endfor %}
 );
 
@@ -641,10 +620,8 @@ module spatten_top (
       .fetched       (fetched),
       .fetched_lsb   (fetched_lsb),
       .fetched_ctx   (fetched_ctx),
-      {% for channel in masters %}
-      {% for port in channel %}
+      {% for port in masters %}
       .{{ port.name }}({{ port.name }}),
-      {% endfor %}
       {% endfor %}
       .written       (written),
       .written_ctx   (written_slot)
