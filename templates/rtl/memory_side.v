@@ -310,8 +310,10 @@ module memory_side #(
 
   assign read_error  = read_error_q;
   assign write_error = write_error_q;
-  assign idle = fetcher_idle && reader_idle == {CHANNELS{1'b1}} && rows_idle
-      && writer_idle == {CHANNELS{1'b1}} && tracker_idle && !read_error_q && !write_error_q
+
+  // A reader that is not idle owes the fetcher something.
+  assign idle = fetcher_idle && rows_idle && writer_idle == {CHANNELS{1'b1}} && tracker_idle
+      && !read_error_q && !write_error_q
       && !begin_stop;
 
   // ---- the masters' ports, one by one ------------------------------------------------------------------------------
