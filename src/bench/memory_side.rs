@@ -31,6 +31,9 @@ const TEMPLATE: &str = include_str!(concat!(
 /// Sectors that the memory of a channel holds.
 const MEMORY_SECTORS: usize = 16;
 
+/// Sectors to be owed by a memory 100 cycles away that four channels or more keep busy.
+const LEAST: u32 = 250;
+
 impl Bench for MemorySide {
     fn block(&self) -> &'static str {
         "memory_side"
@@ -201,8 +204,9 @@ impl Bench for MemorySide {
                 }
                 // With a calm memory as far away as that, hundreds are in flight by then.
                 let hundreds = config.sector_window >= 1024 && config.axi_data_width == 256;
-                if kind == 1 && !rough && latency == LATENCY && phase.cycles >= 600 && hundreds {
-                    phase.least = 300;
+                let busy = latency == LATENCY && phase.cycles >= 600 && set.stride >= 256;
+                if kind == 1 && !rough && busy && hundreds {
+                    phase.least = LEAST;
                 }
             }
             push_phase(&mut case, config, &set, &bases, &phase);
@@ -406,6 +410,7 @@ fn measure(
     let mut random = Random::seed_from_u64(1);
     let set = Setting {
         latency: LATENCY,
+        stride: 256,
         ..Setting::default()
     };
     let mut case = Case::new(interface);
@@ -442,7 +447,7 @@ fn measure(
     let stop = Phase {
         kind: 1,
         cycles: 1000,
-        least: 300,
+        least: LEAST,
         ..Phase::default()
     };
     push_phase(&mut case, config, &set, &bases, &stop);

@@ -273,7 +273,7 @@ module memory_side_fed #(
   wire dut_row_last = foreign ? foreign_row_last : row_last;
   wire [ADDR_W-3:0] dut_place_word = foreign ? foreign_word[ADDR_W-1:2] : place_word;
   wire dut_vector_last;
-  wire dut_vector_ready = foreign ? random[28] : vector_ready;
+  wire dut_vector_ready = foreign ? random[28] || draw == 32'd0 : vector_ready;
 
   assign job_ready    = runs && dut_job_ready && jobs_left != 16'd0;
   assign id_ready     = runs && dut_id_ready && lists_left != 16'd0;
