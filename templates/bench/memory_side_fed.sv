@@ -248,8 +248,9 @@ module memory_side_fed #(
 
   always @(posedge clk) begin
     if (reset || dut_job_ready) begin
-      foreign_m   <= 1 + random[15:4] % ({{ width }} - 1);
-      foreign_use <= random[3:2] == 2'd0 ? 2'd3 : random[3:2];
+      // With a calm memory, as many sectors as can be.
+      foreign_m   <= draw == 32'd0 ? {{ width }} - 1 : 1 + random[15:4] % ({{ width }} - 1);
+      foreign_use <= draw == 32'd0 ? 2'd1 : random[3:2] == 2'd0 ? 2'd3 : random[3:2];
       foreign_dim <= random[19:16] % {{ dims }};
     end
     if (reset || dut_id_ready) begin
