@@ -45,6 +45,7 @@ impl Bench for MemorySide {
             point("hundreds", |p| {
                 (p.multipliers, p.channels, p.fetch_ports, p.sector_window) = (128, 4, 8, 1024);
             })?,
+            preset("spatten")?,
             preset("tiny")?,
             preset("edge")?,
             preset("spatten-1-8")?,
@@ -67,7 +68,6 @@ impl Bench for MemorySide {
             .parameter("CTX_W", 5)
             .parameter("TAG_W", 1)
             .parameter("WRITES", 11),
-            preset("spatten")?,
         ])
     }
 
@@ -226,6 +226,12 @@ impl Bench for MemorySide {
         let tracker = |name, find, replace| mutant(name, "write_tracker", find, replace);
         vec![
             mutant(
+                "vector offered as stop rises",
+                "plane_fetcher",
+                "vector_valid = assembled && !stop",
+                "vector_valid = assembled",
+            ),
+            mutant(
                 "sector fetched twice",
                 "vector_addresses",
                 "sector == carried && !s5_first_q",
@@ -277,14 +283,9 @@ impl Bench for MemorySide {
                 "made_up = {CHANNELS{stop}}",
             ),
             side(
-                "list begins in spite of stop",
-                "assign job_ready    = fetcher_job_ready && !stop;",
-                "assign job_ready    = fetcher_job_ready;",
-            ),
-            side(
                 "ids taken in spite of stop",
-                "assign id_ready     = fetcher_id_ready && !stop;",
-                "assign id_ready     = fetcher_id_ready;",
+                "assign id_ready = fetcher_id_ready && !stop;",
+                "assign id_ready = fetcher_id_ready;",
             ),
             side(
                 "idle before the fetcher",
@@ -293,7 +294,11 @@ impl Bench for MemorySide {
             ),
             side("idle before the writers", "&& writer_idle == {CHANNELS{1'b1}}", ""),
             side("idle before the tracker", "&& tracker_idle", ""),
-            side("idle as stop rises", "\n      && !begin_stop;", ";"),
+            side(
+                "flush again and again",
+                ".flush          (stop && !stop_q)",
+                ".flush          (stop)",
+            ),
             side(
                 "writer not waited for",
                 "write_ready = tracker_ready && chosen_ready",
