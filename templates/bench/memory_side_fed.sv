@@ -269,8 +269,9 @@ module memory_side_fed #(
 
   wire dut_job_valid = foreign || (runs && job_valid && jobs_left != 16'd0);
   wire dut_id_valid = foreign || (runs && id_valid && lists_left != 16'd0);
-  wire dut_row_valid = foreign || (runs && row_valid && rows_left != 16'd0);
-  wire dut_place_valid = foreign || (runs && place_valid && rows_left != 16'd0);
+  // What is stopped takes everything at once, so rows may end anywhere.
+  wire dut_row_valid = state == FOREIGN || (stop && random[10]) || (runs && row_valid && rows_left != 16'd0);
+  wire dut_place_valid = state == FOREIGN || (stop && random[9]) || (runs && place_valid && rows_left != 16'd0);
   wire dut_row_last = foreign ? foreign_row_last : row_last;
   wire [ADDR_W-3:0] dut_place_word = foreign ? foreign_word[ADDR_W-1:2] : place_word;
   wire dut_vector_last;
