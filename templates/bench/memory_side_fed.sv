@@ -254,7 +254,8 @@ module memory_side_fed #(
       foreign_dim <= random[19:16] % {{ dims }};
     end
     if (reset || dut_id_ready) begin
-      for (piece = 0; piece < {{ ids_w }}; piece = piece + 1) foreign_ids[piece] <= other[piece%29] ^ random[piece%31];
+      for (piece = 0; piece < {{ ids_w }}; piece = piece + 1)
+        foreign_ids[piece] <= other[piece%29] ^ random[piece%31];
       foreign_last  <= random[22:20] == 3'd0;
       foreign_count <= random[22:20] == 3'd0 ? random[11:4] % ({{ ids }} + 1) : {{ ids }};
     end
@@ -262,7 +263,8 @@ module memory_side_fed #(
       foreign_data     <= {BEAT{other}};
       foreign_row_last <= random[8:7] == 2'd0;
     end
-    if (reset || dut_place_ready) foreign_word <= {1'b1, {(ADDR_W - 1){1'b0}}} | {other[24:0], 2'd0};
+    if (reset || dut_place_ready)
+      foreign_word <= {1'b1, {(ADDR_W - 1){1'b0}}} | {other[24:0], 2'd0};
   end
 
   // ---- the memory side -----------------------------------------------------------------------------------------------
@@ -270,8 +272,10 @@ module memory_side_fed #(
   wire dut_job_valid = foreign || (runs && job_valid && jobs_left != 16'd0);
   wire dut_id_valid = foreign || (runs && id_valid && lists_left != 16'd0);
   // What is stopped takes everything at once, so rows may end anywhere.
-  wire dut_row_valid = state == FOREIGN || (stop && random[10]) || (runs && row_valid && rows_left != 16'd0);
-  wire dut_place_valid = state == FOREIGN || (stop && random[9]) || (runs && place_valid && rows_left != 16'd0);
+  wire dut_row_valid = state == FOREIGN || (stop && random[10])
+      || (runs && row_valid && rows_left != 16'd0);
+  wire dut_place_valid = state == FOREIGN || (stop && random[9])
+      || (runs && place_valid && rows_left != 16'd0);
   wire dut_row_last = foreign ? foreign_row_last : row_last;
   wire [ADDR_W-3:0] dut_place_word = foreign ? foreign_word[ADDR_W-1:2] : place_word;
   wire dut_vector_last;
@@ -352,7 +356,8 @@ module memory_side_fed #(
   wire [CHANNELS*8-1:0] haves;
   wire [CHANNELS*SECTOR_W-1:0] sectors;
   wire [CHANNELS*256-1:0] datas;
-  wire [31:0] error_mask = !foreign ? 32'd0 : phase_kind == 2'd2 ? 32'd1 : phase_kind == 2'd3 ? 32'd7 : 32'd0;
+  wire [31:0] error_mask =
+      phase_kind == 2'd2 && foreign ? 32'd1 : phase_kind == 2'd3 && foreign ? 32'd7 : 32'd0;
 
   genvar channel;
   generate
@@ -388,7 +393,9 @@ module memory_side_fed #(
 
   wire [31:0] show_channel = shown / LINES % CHANNELS;
 
-  assign have             = state == SHOW && shown != CHANNELS * LINES ? haves[show_channel*8+:8] : 8'd0;
+  wire        shows = state == SHOW && shown != CHANNELS * LINES;
+
+  assign have             = shows ? haves[show_channel*8+:8] : 8'd0;
   assign contents_valid   = !reset && have != 8'd0;
   assign contents_channel = show_channel[7:0];
   assign contents_sector  = sectors[show_channel*SECTOR_W+:SECTOR_W];
@@ -481,12 +488,14 @@ module memory_side_fed #(
       for (c = 0; c < CHANNELS; c = c + 1) begin
         if (m_axi_bvalid[c] && m_axi_bready[c]) answered[c] = answered[c] + 32'd1;
         if (m_axi_rvalid[c] && m_axi_rready[c]) owed = owed - 32'd1;
-        if (stop_before && ((m_axi_arvalid[c] && !ar_before[c]) || (m_axi_awvalid[c] && !aw_before[c])))
+        if (stop_before
+            && ((m_axi_arvalid[c] && !ar_before[c]) || (m_axi_awvalid[c] && !aw_before[c])))
           $display("CHECK %m: a burst is begun in spite of stop");
         if (m_axi_arvalid[c] && m_axi_arready[c]) begin
           burst = {24'd0, m_axi_arlen[c*8+:8]} + 32'd1;
           owed = owed + burst;
-          if ({m_axi_arcache[c*4+:4], m_axi_arprot[c*3+:3], m_axi_arqos[c*4+:4]} != {cache, prot, qos})
+          if ({m_axi_arcache[c*4+:4], m_axi_arprot[c*3+:3], m_axi_arqos[c*4+:4]}
+              != {cache, prot, qos})
             $display("CHECK %m: ARCACHE, ARPROT or ARQOS is not what was set");
           local_address = m_axi_araddr[c*ADDR_W+:ADDR_W] - channel_base[c*ADDR_W+:ADDR_W];
           for (s = 0; s < burst * DATA_W / 256; s = s + 1) begin
@@ -503,7 +512,9 @@ module memory_side_fed #(
             if (outside) $display("CHECK %m: sector %0h is read, which nobody asked for", at);
           end
         end
-        if (m_axi_awvalid[c] && {m_axi_awcache[c*4+:4], m_axi_awprot[c*3+:3], m_axi_awqos[c*4+:4]} != {cache, prot, qos})
+        if (m_axi_awvalid[c]
+            && {m_axi_awcache[c*4+:4], m_axi_awprot[c*3+:3], m_axi_awqos[c*4+:4]}
+            != {cache, prot, qos})
           $display("CHECK %m: AWCACHE, AWPROT or AWQOS is not what was set");
       end
       if (dut_vector_valid && dut_vector_ready && dut_vector_last) lists_out = lists_out + 32'd1;
