@@ -13,10 +13,10 @@ use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, address_mask, plane_bytes};
 use crate::rtl::memory_side::master;
 use crate::rtl::plane_fetcher::Shape;
-use crate::rtl::{self, Direction, Field, Interface, Stream, count_bits};
+use crate::rtl::{self, Direction, Field, Interface, Stream, count_bits, write_tracker};
 use crate::sim::{Builder, Case, Design, Library, Pace};
 use anyhow::Context as _;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -375,21 +375,21 @@ impl Bench for MemorySide {
         let interface = design.interface.clone();
         let library = builder.build(design)?;
         let mut measured = Vec::new();
-        for (traffic, kept, rows) in [
-            ("dense reads", 100, 0),
-            ("half of the tokens", 50, 0),
-            ("rows", 0, ROWS),
-            ("dense reads and rows", 100, ROWS),
+        for (traffic, kept, rows, latency) in [
+            ("dense reads", 100, 0, LATENCY),
+            ("half of the tokens", 50, 0, LATENCY),
+            ("rows", 0, ROWS, LATENCY),
+            ("rows", 0, ROWS, write_tracker::WRITES - 20),
+            ("dense reads and rows", 100, ROWS, LATENCY),
         ] {
             progress(traffic);
-            measured.push(measure(
-                &library,
-                &interface,
-                &point.config,
+            let load = Load {
                 traffic,
                 kept,
                 rows,
-            )?);
+                latency,
+            };
+            measured.push(measure(&library, &interface, &point.config, &load)?);
         }
         Ok(measured)
     }
@@ -403,19 +403,32 @@ impl Bench for MemorySide {
 const ROWS: u64 = 500;
 const SECTORS: u64 = 10_000;
 
+/// What is measured.
+struct Load {
+    traffic: &'static str,
+    /// Tokens of a list, in percent.
+    kept: u32,
+    rows: u64,
+    /// Of the memory.
+    latency: u64,
+}
+
 /// Lists with `kept` % of the tokens, and rows at a word that makes each touch a sector more, at full speed.
 fn measure(
     library: &Arc<Library>,
     interface: &Interface,
     config: &Config,
-    traffic: &str,
-    kept: u32,
-    rows: u64,
+    load: &Load,
 ) -> anyhow::Result<Measurement> {
-    use rand::SeedableRng;
+    let &Load {
+        traffic,
+        kept,
+        rows,
+        latency,
+    } = load;
     let mut random = Random::seed_from_u64(1);
     let set = Setting {
-        latency: LATENCY,
+        latency,
         stride: 260,
         ..Setting::default()
     };
@@ -478,10 +491,10 @@ fn measure(
         let told = outcome.output("told").cycles[0] - accepted[beats as usize - 1];
         figures.extend([("cycles/row", Some(cycles)), ("row to told", Some(told as f64))]);
         // A sector a cycle; to the row's last sector, through the writer, the memory, the tracker, and the bench's FIFO.
-        let latency = 3 + (config.ram_latency + 3) + LATENCY as u32 + 3 + 1;
+        let to_told = 3 + (u64::from(config.ram_latency) + 3) + latency + 3 + 1;
         bounds.extend([
             ("cycles/row", f64::from(dim / 16 + 1)),
-            ("row to told", f64::from(latency)),
+            ("row to told", to_told as f64),
         ]);
     } else {
         figures.extend([("cycles/row", None), ("row to told", None)]);
@@ -489,9 +502,9 @@ fn measure(
     let share = 2 * config.sector_window / config.channels;
     figures.push(("stop to idle", Some(outcome.ones("stopping") as f64)));
     // What a channel may owe, memory's latency, and the ways in and out.
-    bounds.push(("stop to idle", f64::from(share) + LATENCY as f64 + 20.0));
+    bounds.push(("stop to idle", f64::from(share) + latency as f64 + 20.0));
     Ok(Measurement {
-        setting: vec![("traffic", traffic.to_owned())],
+        setting: vec![("traffic", traffic.to_owned()), ("latency", latency.to_string())],
         figures,
         bounds,
     })
