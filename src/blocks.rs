@@ -52,7 +52,7 @@ macro_rules! blocks {
             block row_writer::RowWriter;
             block axi_writer::AxiWriter;
             primitive write_tracker::WriteTracker;
-            primitive memory_side::MemorySide;
+            block memory_side::MemorySide;
             primitive register_file::RegisterFile;
             primitive slot_table::SlotTable;
             primitive kept_list::KeptList;

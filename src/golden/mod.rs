@@ -15,6 +15,7 @@ pub mod command;
 pub mod float;
 pub mod head_importance;
 pub mod key_buffer;
+pub mod memory_side;
 pub mod model;
 pub mod packing;
 pub mod plane_fetcher;

@@ -11,7 +11,7 @@ pub struct WriteTracker;
 /// Bits of a row's ctx by default.
 pub(super) const TAG_W: u64 = 4;
 /// Sectors that may wait for their answers by default: one a cycle for a memory that answers after some 200 cycles.
-pub(super) const WRITES: u64 = 256;
+pub(crate) const WRITES: u64 = 256;
 
 /// The module's parameters, which are also those of whoever instantiates it.
 pub(super) fn parameters(overrides: &[(&str, u64)]) -> Vec<Parameter> {

@@ -17,7 +17,8 @@
 //              told as written; row and place are taken and dropped, so rows are to be whole again afterwards. What is
 //              inside is forgotten. write_error still tells; read_error does not.
 // Idle         no list has begun that is not all delivered, no read or write is owed, and errors and rows have all been
-//              told. With `stop`: all has drained; low in the cycle in which `stop` rises.
+//              told; ids may wait for their job. With `stop`: all has drained.
+// Latency      `written` comes 3 cycles after the row's last write response.
 // Throughput   of reads and vectors: the plane_fetcher's. Of rows: the row_writer's, as long as the writes are answered
 //              within some WRITES - 20 cycles.
 // Reset        forgets everything; the interconnect is to be reset with it.
@@ -105,8 +106,7 @@ module memory_side #(
 
   // ---- stop --------------------------------------------------------------------------------------------------------
 
-  reg  stop_q;
-  wire begin_stop = stop && !stop_q;
+  reg stop_q;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) stop_q <= 1'b0;
@@ -116,9 +116,7 @@ module memory_side #(
   // ---- the fetcher -------------------------------------------------------------------------------------------------
 
   wire                       fetcher_idle;
-  wire                       fetcher_job_ready;
   wire                       fetcher_id_ready;
-  wire                       fetcher_vector_valid;
   wire [       CHANNELS-1:0] request_valid;
   wire [       CHANNELS-1:0] request_ready;
   wire [CHANNELS*ADDR_W-1:0] request_address;
@@ -128,9 +126,8 @@ module memory_side #(
   wire [       CHANNELS-1:0] response_error;
   wire [       CHANNELS-1:0] reader_idle;
 
-  assign job_ready    = fetcher_job_ready && !stop;
-  assign id_ready     = fetcher_id_ready && !stop;
-  assign vector_valid = fetcher_vector_valid && !stop;
+  // No list begins without ids.
+  assign id_ready = fetcher_id_ready && !stop;
 
   // The fetcher drops what it is owed; once a stopped reader has dropped what memory owed, all the rest is made up.
   wire [CHANNELS-1:0] made_up = reader_idle & {CHANNELS{stop}};
@@ -140,10 +137,10 @@ module memory_side #(
   ) u_fetcher (
       .clk            (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .flush          (begin_stop),
+      .flush          (stop && !stop_q),
       .idle           (fetcher_idle),
-      .job_valid      (job_valid && !stop),
-      .job_ready      (fetcher_job_ready),
+      .job_valid      (job_valid),
+      .job_ready      (job_ready),
       .job_msb_base   (job_msb_base),
       .job_msb_stride (job_msb_stride),
       .job_lsb_base   (job_lsb_base),
@@ -159,7 +156,7 @@ module memory_side #(
       .id_ids         (id_ids),
       .id_count       (id_count),
       .id_last        (id_last),
-      .vector_valid   (fetcher_vector_valid),
+      .vector_valid   (vector_valid),
       .vector_ready   (vector_ready),
       .vector_data    (vector_data),
       .vector_count   (vector_count),
@@ -310,9 +307,10 @@ module memory_side #(
 
   assign read_error  = read_error_q;
   assign write_error = write_error_q;
-  assign idle = fetcher_idle && reader_idle == {CHANNELS{1'b1}} && rows_idle
-      && writer_idle == {CHANNELS{1'b1}} && tracker_idle && !read_error_q && !write_error_q
-      && !begin_stop;
+
+  // A reader that is not idle owes the fetcher something.
+  assign idle = fetcher_idle && rows_idle && writer_idle == {CHANNELS{1'b1}} && tracker_idle
+      && !read_error_q && !write_error_q;
 
   // ---- the masters' ports, one by one ------------------------------------------------------------------------------
   {% for channel in channel_list %}

@@ -136,7 +136,7 @@ module write_tracker #(
     written_ctx_q <= head_ctx;
   end
 
-  assign written     = written_q;
+  assign written     = written_q && !clear;
   assign written_ctx = written_ctx_q;
   assign idle        = waiting_q == {COUNT_W{1'b0}} && !written_q;
 
