@@ -13,9 +13,9 @@ const QUEUE_DEPTH: u32 = 4;
 
 /// A payload field of the `command` stream and the registers that it comes from.
 #[derive(Clone, Debug, Serialize)]
-struct CommandField {
-    name: String,
-    width: u32,
+pub(super) struct CommandField {
+    pub name: String,
+    pub width: u32,
     /// Lowest bit in the queue's word.
     lsb: u32,
     /// The Verilog expression over descriptor registers.
@@ -23,7 +23,7 @@ struct CommandField {
 }
 
 /// The fields of a command, in port order.
-fn command_fields(config: &Config, map: &RegisterMap) -> Vec<CommandField> {
+pub(super) fn command_fields(config: &Config, map: &RegisterMap) -> Vec<CommandField> {
     let mut fields: Vec<(String, u32, String)> = Vec::new();
     let descriptor = || map.registers.iter().filter(|r| r.role == Role::Descriptor);
     for register in descriptor().filter(|r| !r.name.ends_with("_low") && !r.name.ends_with("_high")) {
@@ -82,8 +82,8 @@ fn joined(parts: &[String]) -> String {
 }
 
 /// Width of a counter's increment: sectors of a stream in one cycle.
-fn tally_width(config: &Config) -> u32 {
-    count_bits(config.fetch_ports)
+pub(super) fn tally_width(config: &Config) -> u32 {
+    super::plane_fetcher::Shape::new(config).fetched_w()
 }
 
 /// What the template needs of a register.
@@ -212,6 +212,8 @@ impl Module for RegisterFile {
             ],
             ports: vec![
                 (Direction::In, Field::new("busy", 1)),
+                (Direction::In, Field::new("closed", 1)),
+                (Direction::In, Field::new("dropped", 1)),
                 out("irq", 1),
                 out("queue_empty", 1),
                 out("channel_base", config.channels * config.addr_width),
