@@ -1,7 +1,7 @@
 //! Bench of head importance: every operation in every order, equal ids at every distance.
 
 use super::measure::{Measurement, Selection};
-use super::token_importance::{READ, gap, presets, spread};
+use super::token_importance::{gap, presets, spread};
 use super::{Bench, Mutant, Point, Random, Rig, check, rows};
 use crate::config::Reset;
 use crate::golden::token_importance::Importance;
@@ -14,6 +14,7 @@ use rand::{Rng, RngExt};
 pub struct HeadImportance;
 
 const ADD: i64 = 0;
+const READ: i64 = 2;
 const WRITE: i64 = 3;
 const CLEAR: i64 = 4;
 const SCALE: i64 = 5;
