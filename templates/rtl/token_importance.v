@@ -654,7 +654,9 @@ module token_importance #(
   always @(posedge clk) begin
     if (clear) unfolded_q <= 32'd0;
     else if (row && count_q != {COUNT_W{1'b0}} && row_end > unfolded_q) unfolded_q <= row_end;
-    else if (fold && !more_q && last_q && fold_end >= unfolded_q) unfolded_q <= 32'd0;
+    else if (fold && !more_q && ids_count_q != {IDS_COUNT_W{1'b0}} && fold_end >= unfolded_q) begin
+      unfolded_q <= 32'd0;
+    end
 
     if (in_place_only && unfolded_q != 32'd0) begin
       $display("CHECK %m: operation %0d while %0d positions hold sums", code_q, unfolded_q);
