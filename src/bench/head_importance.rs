@@ -109,14 +109,14 @@ impl Bench for HeadImportance {
             mutant(
                 "shift rounds up",
                 "importance_store",
-                "? old >> shift",
-                "? (old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0}",
+                "scaled = (old >> shift)",
+                "scaled = ((old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0})",
             ),
             mutant(
                 "shift of one too few bits",
                 "importance_store",
-                "? old >> shift",
-                "? old >> shift[3:0]",
+                "old >> shift",
+                "old >> shift[3:0]",
             ),
             mutant(
                 "write adds",

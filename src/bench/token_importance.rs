@@ -138,8 +138,8 @@ impl Bench for TokenImportance {
             mutant(
                 "shift rounds up",
                 "importance_store",
-                "? old >> shift",
-                "? (old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0}",
+                "scaled = (old >> shift)",
+                "scaled = ((old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0})",
             ),
             mutant(
                 "older importance read",
@@ -150,8 +150,8 @@ impl Bench for TokenImportance {
             mutant(
                 "other banks touched",
                 "token_importance",
-                "op_valid_q[STAGES] && hits != {BANKS{1'b0}}",
-                "op_valid_q[STAGES]",
+                "op_valid_q[STAGES-1] && hit;",
+                "op_valid_q[STAGES-1];",
             ),
             mutant(
                 "ids that meet in a bank go together",
@@ -424,7 +424,7 @@ fn measure(rig: &Rig, point: &Point) -> anyhow::Result<Measurement> {
         ("clear, scale", Some(walk as f64)),
     ]);
     bounds.extend([
-        ("latency", f64::from(3 * (point.config.ram_latency + 2) + 3)),
+        ("latency", f64::from(3 * (point.config.ram_latency + 2) + 2)),
         ("clear, scale", f64::from(tokens.div_ceil(banks))),
     ]);
     Ok(Measurement {

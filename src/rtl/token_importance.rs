@@ -144,7 +144,7 @@ impl Module for TokenImportance {
     }
 }
 
-/// From a read to its key: acceptance, the sums, the way to the banks, the store, the way back, then the FIFO of keys.
+/// From a read to its key: acceptance, the sums, the store, the way back to the lanes, then the FIFO of keys.
 fn latency(config: &Config) -> u32 {
-    3 * (config.ram_latency + 2) + 3
+    3 * (config.ram_latency + 2) + 2
 }

@@ -1,7 +1,8 @@
 // Purpose      importance in BANKS banks of DEPTH words: unsigned 32 bits, saturating. Every operation is on one word of
 //              each bank that op_valid names, the banks at addresses of their own.
 // Operation    op_zero: the importance counts as 0 before anything else. Then op_amount of the bank is added, saturating;
-//              or, with op_scale, what is stored is shifted right by op_shift, rounded down. An operation that adds 0 reads.
+//              or, with op_scale, what is stored is shifted right by op_shift, rounded down, and op_amount has to be 0. An
+//              operation that adds 0 reads.
 // Output       values, {{ config.ram_latency + 2 }} cycles after the operation began: the importance that it left in each bank it was on.
 // Throughput   one operation every cycle, in order, each on the results of those before it; nothing stalls.
 // Reset        drops the operations under way. The contents are undefined until they are zeroed.
@@ -32,15 +33,15 @@ module importance_store #(
   reg [STAGES*CONTROL_W-1:0] control_q;
 
   always @(posedge clk) begin
-    control_q <= {control_q[(STAGES-1)*CONTROL_W-1:0], op_zero, op_scale, op_shift, op_amount};
+    control_q <= {control_q[(STAGES-1)*CONTROL_W-1:0], op_zero || op_scale, op_scale, op_shift, op_amount};
   end
 
-  wire                          zero;
+  wire                          fresh;  // nothing is added to what is stored
   wire                          scale;
   wire [                   4:0] shift;
   wire [BANKS*IMPORTANCE_W-1:0] amounts;
 
-  assign {zero, scale, shift, amounts} = control_q[(STAGES-1)*CONTROL_W+:CONTROL_W];
+  assign {fresh, scale, shift, amounts} = control_q[(STAGES-1)*CONTROL_W+:CONTROL_W];
 
   // ---- the banks ---------------------------------------------------------------------------------------
 
@@ -52,11 +53,12 @@ module importance_store #(
   generate
     for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
       wire [IMPORTANCE_W-1:0] old;
-      wire [IMPORTANCE_W-1:0] base = old & ~{IMPORTANCE_W{zero}};
+      wire [IMPORTANCE_W-1:0] base = old & ~{IMPORTANCE_W{fresh}};
       wire [IMPORTANCE_W-1:0] amount = amounts[bank*IMPORTANCE_W+:IMPORTANCE_W];
       wire [  IMPORTANCE_W:0] sum = {1'b0, base} + {1'b0, amount};
       wire [IMPORTANCE_W-1:0] saturated = sum[IMPORTANCE_W-1:0] | {IMPORTANCE_W{sum[IMPORTANCE_W]}};
-      wire [IMPORTANCE_W-1:0] edited = scale ? old >> shift : saturated;
+      wire [IMPORTANCE_W-1:0] scaled = (old >> shift) & {IMPORTANCE_W{scale}};
+      wire [IMPORTANCE_W-1:0] edited = saturated | scaled;  // one of them is 0
 
       rmw_ram #(
           .WIDTH (IMPORTANCE_W),

@@ -403,59 +403,65 @@ module token_importance #(
     };
   end
 
-  reg  [              BANKS-1:0] bank_valid_q;
-  reg  [       BANKS*ADDR_W-1:0] bank_addr_q;
-  reg  [ BANKS*IMPORTANCE_W-1:0] bank_amount_q;
-  reg                            bank_zero_q;
-  reg                            bank_scale_q;
-  reg  [                    4:0] bank_shift_q;
-  wire [ BANKS*IMPORTANCE_W-1:0] bank_values;
+  // The lane that each bank serves is found a stage ahead.
+  reg  [             BANKS-1:0] bank_valid_q;
+  wire [      BANKS*ADDR_W-1:0] bank_addr;
+  wire [BANKS*IMPORTANCE_W-1:0] bank_amount;
+  wire [BANKS*IMPORTANCE_W-1:0] bank_values;
 
-  always @(posedge clk) begin
-    bank_zero_q  <= op_zero;
-    bank_scale_q <= op_scale;
-    bank_shift_q <= op_shift;
+  {% if banks == 1 %}
+  assign bank_addr   = op_ids;
+  assign bank_amount = amounts_q;
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) bank_valid_q <= 1'b0;
+    else bank_valid_q <= op_valid_q[STAGES-1] && op_q[(STAGES-1)*OP_W-1];
   end
+  {% else %}
+  wire [     BANKS-1:0] next_lanes;
+  wire [BANKS*ID_W-1:0] next_ids;
+
+  assign {next_lanes, next_ids} = op_q[(STAGES-2)*OP_W+8+:OP_W-8];
 
   generate
     for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
-      wire    [       BANKS-1:0] hits;
-      reg     [      ADDR_W-1:0] addr;
-      reg     [IMPORTANCE_W-1:0] amount;
-      integer                    i;
-
-      {% if banks == 1 %}
-      assign hits = op_lanes;
-      {% else %}
       localparam [31:0] BANK = bank;
 
-      for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_hit
-        assign hits[lane] = op_lanes[lane] && op_ids[lane*ID_W+:BANK_W] == BANK[BANK_W-1:0];
-      end
-      {% endif %}
+      reg               hit;
+      reg  [BANK_W-1:0] source;
+      reg  [BANK_W-1:0] source_q;
+      integer           i;
 
       always @(*) begin
-        addr   = {ADDR_W{1'b0}};
-        amount = {IMPORTANCE_W{1'b0}};
+        hit    = 1'b0;
+        source = {BANK_W{1'b0}};
         for (i = 0; i < BANKS; i = i + 1) begin
-          {% if words > 1 %}
-          addr   = addr | ({ADDR_W{hits[i]}} & op_ids[i*ID_W+{{ bank_w }}+:ADDR_W]);
-          {% endif %}
-          amount = amount | ({IMPORTANCE_W{hits[i]}} & amounts_q[i*IMPORTANCE_W+:IMPORTANCE_W]);
+          if (next_lanes[i] && next_ids[i*ID_W+:BANK_W] == BANK[BANK_W-1:0]) begin
+            hit    = 1'b1;
+            source = source | i[BANK_W-1:0];
+          end
         end
       end
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) bank_valid_q[bank] <= 1'b0;
-        else bank_valid_q[bank] <= op_valid_q[STAGES] && hits != {BANKS{1'b0}};
+        else bank_valid_q[bank] <= op_valid_q[STAGES-1] && hit;
       end
 
       always @(posedge clk) begin
-        bank_addr_q[bank*ADDR_W+:ADDR_W]               <= addr;
-        bank_amount_q[bank*IMPORTANCE_W+:IMPORTANCE_W] <= amount;
+        source_q <= source;
       end
+
+      {% if words == 1 %}
+      assign bank_addr[bank*ADDR_W+:ADDR_W] = {ADDR_W{1'b0}};
+      {% else %}
+      assign bank_addr[bank*ADDR_W+:ADDR_W] = op_ids[source_q*ID_W+BANK_W+:ADDR_W];
+      {% endif %}
+      assign bank_amount[bank*IMPORTANCE_W+:IMPORTANCE_W] =
+          amounts_q[source_q*IMPORTANCE_W+:IMPORTANCE_W];
     end
   endgenerate
+  {% endif %}
 
   importance_store #(
       .BANKS (BANKS),
@@ -465,15 +471,15 @@ module token_importance #(
       .clk      (clk),
       .{{ rst.port }}({{ rst.port }}),
       .op_valid (bank_valid_q),
-      .op_addr  (bank_addr_q),
-      .op_zero  (bank_zero_q),
-      .op_scale (bank_scale_q),
-      .op_shift (bank_shift_q),
-      .op_amount(bank_amount_q),
+      .op_addr  (bank_addr),
+      .op_zero  (op_zero),
+      .op_scale (op_scale),
+      .op_shift (op_shift),
+      .op_amount(bank_amount),
       .values   (bank_values)
   );
 
-  // ---- from banks to lanes: in stage 2*RAM_LATENCY+6, until the word is whole --------------------------------------
+  // ---- from banks to lanes: in stage 2*RAM_LATENCY+5, until the word is whole --------------------------------------
 
   {% if banks == 1 %}
   localparam BACK_W = BANKS;
@@ -481,31 +487,31 @@ module token_importance #(
   localparam BACK_W = BANKS + BANKS * BANK_W;
   {% endif %}
 
-  reg  [           STAGES+1:0] back_read_q;
-  reg  [(STAGES+1)*BACK_W-1:0] back_q;
-  reg  [ BANKS*IMPORTANCE_W-1:0] importances_q;
+  reg  [             STAGES:0] back_read_q;
+  reg  [    STAGES*BACK_W-1:0] back_q;
+  reg  [BANKS*IMPORTANCE_W-1:0] importances_q;
 
   wire [            BANKS-1:0] back_lanes;
   {% if banks > 1 %}
   wire [     BANKS*BANK_W-1:0] op_banks;
   wire [     BANKS*BANK_W-1:0] back_banks;
 
-  assign {back_lanes, back_banks} = back_q[STAGES*BACK_W+:BACK_W];
+  assign {back_lanes, back_banks} = back_q[(STAGES-1)*BACK_W+:BACK_W];
   {% else %}
 
-  assign back_lanes = back_q[STAGES*BACK_W+:BACK_W];
+  assign back_lanes = back_q[(STAGES-1)*BACK_W+:BACK_W];
   {% endif %}
 
   always @(posedge clk{{ rst.edge }}) begin
-    if ({{ rst.active }}) back_read_q <= {(STAGES + 2){1'b0}};
-    else back_read_q <= {back_read_q[STAGES:0], op_valid_q[STAGES] && op_read};
+    if ({{ rst.active }}) back_read_q <= {(STAGES + 1){1'b0}};
+    else back_read_q <= {back_read_q[STAGES-1:0], op_valid_q[STAGES] && op_read};
   end
 
   always @(posedge clk) begin
     {% if banks > 1 %}
-    back_q <= {back_q[STAGES*BACK_W-1:0], op_lanes, op_banks};
+    back_q <= {back_q[(STAGES-1)*BACK_W-1:0], op_lanes, op_banks};
     {% else %}
-    back_q <= {back_q[STAGES*BACK_W-1:0], op_lanes};
+    back_q <= {back_q[(STAGES-1)*BACK_W-1:0], op_lanes};
     {% endif %}
   end
 
@@ -635,7 +641,7 @@ module token_importance #(
   ) u_importances (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(back_read_q[STAGES+1]),
+      .push_valid(back_read_q[STAGES]),
       .push_ready(unused_importances_ready),
       .push_data (importances_q),
       .pop_valid (key_valid),
