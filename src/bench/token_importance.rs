@@ -63,19 +63,19 @@ impl Bench for TokenImportance {
                 c.multipliers = c.multipliers.min(32 * tokens);
             })
         };
+        // With words of sums, of ids, or of both, of which there is only one; and with two.
         points.extend([
+            shape(2, 4, 64, 9)?.config(|c| (c.ram_latency, c.reset) = (2, Reset::AsyncHigh))?,
             shape(1, 1, 17, 8)?,
             shape(1, 4, 50, 16)?.parameter("SUM_W", 18),
-            shape(2, 4, 64, 9)?.config(|c| (c.ram_latency, c.reset) = (2, Reset::AsyncHigh))?,
             shape(2, 2, 33, 12)?.config(|c| c.reset = Reset::SyncLow)?,
-            // One word of sums, or of ids, or of both; and two.
             shape(1, 16, 16, 10)?.parameter("SUM_W", 12),
             shape(16, 1, 16, 11)?.config(|c| c.ram_latency = 2)?,
-            shape(16, 16, 16, 10)?.parameter("SUM_W", 12),
-            shape(16, 16, 17, 12)?.config(|c| (c.ram_latency, c.reset) = (2, Reset::SyncHigh))?,
-            shape(16, 64, 200, 13)?.config(|c| c.reset = Reset::AsyncLow)?,
             shape(64, 8, 300, 12)?.config(|c| (c.ram_latency, c.reset) = (2, Reset::AsyncHigh))?,
             shape(64, 64, 130, 15)?.config(|c| c.ram = Ram::Macro)?,
+            shape(16, 16, 16, 10)?.parameter("SUM_W", 12),
+            shape(16, 64, 200, 13)?.config(|c| c.reset = Reset::AsyncLow)?,
+            shape(16, 16, 17, 12)?.config(|c| (c.ram_latency, c.reset) = (2, Reset::SyncHigh))?,
         ]);
         Ok(points)
     }
@@ -621,6 +621,7 @@ impl Stand {
                     self.row(&row, false);
                     self.prune(&all, prune(n, 0, 0));
                 }
+                self.clear();
             }
             // Guards that meet, overlap, and exceed the list.
             6 => {
@@ -640,7 +641,7 @@ impl Stand {
                     self.prune(&all, prune(n + 5, first, last));
                 }
             }
-            // A row right behind a fold of its positions, and a fold right behind a fold.
+            // A row right behind a fold of its positions, a fold right behind a fold, and a sweep without.
             7 => {
                 let few = self.banks.min(n);
                 for _ in 0..4 {
@@ -649,6 +650,7 @@ impl Stand {
                     self.fold(&all[..few]);
                     self.row(&row, false);
                     self.row(&row, false);
+                    self.sweep(&all[..few], false, None, false);
                     self.fold(&all[n - few..]);
                     self.fold(&all[n - few..]);
                     self.prune(&all[..few], prune(1, 1, 1));
@@ -715,17 +717,22 @@ impl Stand {
             7 => {
                 self.beat(*rows::pick(&[2, 6, 7], random), &[]);
             }
+            // Positions pass and keep their sums.
+            8 => {
+                let list = list(self.length(most, random), tokens, random);
+                self.sweep(&list, false, None, false);
+            }
             // The others are on importance that is all in its place.
             other => {
                 if self.model.unfolded() > 0 {
                     self.fold_all(tokens, random);
                 }
                 match other {
-                    8 => {
+                    9 => {
                         let shift = *rows::pick(&[0, 1, 2, 15, 16, 30, 31], random);
                         self.scale(shift);
                     }
-                    9 | 10 => {
+                    10 => {
                         let first = random.random_range(0..tokens);
                         for _ in 0..random.random_range(1..=10) {
                             let value = match random.random_range(0..2) {
