@@ -524,7 +524,10 @@ impl Stand {
                 let here = position..position + ids.len();
                 self.case
                     .beat("key")
-                    .lanes("guarded", here.clone().map(|i| i64::from(guarded(i, length, prune))))
+                    .lanes(
+                        "guarded",
+                        here.clone().map(|i| i64::from(guarded(i, length, prune))),
+                    )
                     .lanes("importances", importance[here].iter().copied())
                     .lanes("ids", ids.iter().copied())
                     .set("count", ids.len() as i64)

@@ -106,6 +106,7 @@ impl Module for TokenImportance {
         context.insert("banks", &sizes.banks);
         context.insert("bank_w", &sizes.banks.ilog2());
         context.insert("sum_lanes", &sizes.sum_lanes);
+        context.insert("parts", &(sizes.sum_lanes / sizes.lanes.min(sizes.banks)));
         context.insert("part_w", &sizes.lanes.ilog2().abs_diff(sizes.banks.ilog2()));
         context.insert("prob_w", &config.prob_width);
         context.insert("count_w", &count_bits(sizes.lanes));

@@ -33,7 +33,9 @@ module importance_store #(
   reg [STAGES*CONTROL_W-1:0] control_q;
 
   always @(posedge clk) begin
-    control_q <= {control_q[(STAGES-1)*CONTROL_W-1:0], op_zero || op_scale, op_scale, op_shift, op_amount};
+    control_q <= {
+      control_q[(STAGES-1)*CONTROL_W-1:0], op_zero || op_scale, op_scale, op_shift, op_amount
+    };
   end
 
   wire                          fresh;  // nothing is added to what is stored

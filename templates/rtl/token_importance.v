@@ -100,7 +100,9 @@ module token_importance #(
 
   genvar lane;
   genvar other;
+  {% if banks > 1 %}
   genvar bank;
+  {% endif %}
 
   // ---- stage 1: the operation, which takes more than one cycle if ids of a word meet in a bank ---------------
 
@@ -137,7 +139,7 @@ module token_importance #(
   wire fold = sweep && fold_q;
   wire walk = clear || scale;
 
-  // Ids with a bank of their own among those asked for go first, as does the lowest lane of those that share one.
+  // Of the ids asked for, those that share a bank with one in a lower lane are late.
   {% if banks == 1 %}
   wire [IDS_COUNT_W-1:0] named = is_sweep ? push_ids_count : push_code == WRITE;
   {% else %}
@@ -249,11 +251,11 @@ module token_importance #(
 
   // Rows add; a fold takes the sums of its lanes; a clear takes all. What is taken leaves 0.
   {% if banks > lanes %}
-  // A word of sums has room for {{ banks / lanes }} beats.
+  // A word of sums has room for {{ parts }} beats.
   wire [{{ part_w - 1 }}:0] row_part = row_beat_q[{{ part_w - 1 }}:0];
   {% endif %}
   {% if lanes > banks %}
-  // A word of sums is {{ lanes / banks }} words of a list.
+  // A word of sums is {{ parts }} words of a list.
   wire [{{ part_w - 1 }}:0] part = word[{{ part_w - 1 }}:0];
   {% endif %}
   wire [SUM_ADDR_W-1:0] row_addr = {% if banks <= lanes %}row_beat_q{% elif sum_words == 1 %}1'b0{% else %}row_beat_q[BEAT_W-1:{{ part_w }}]{% endif %};
@@ -266,11 +268,11 @@ module token_importance #(
   localparam EDIT_W = LANES * PROB_W + 2 * SUM_LANES;
 
   reg  [(RAM_LATENCY+1)*EDIT_W-1:0] edits_q;
-  wire [         LANES*PROB_W-1:0] edit_probs;
-  wire [            SUM_LANES-1:0] edit_adding;
-  wire [            SUM_LANES-1:0] edit_taking;
-  wire [      SUM_LANES*SUM_W-1:0] old_sums;
-  wire [      SUM_LANES*SUM_W-1:0] new_sums;
+  wire [          LANES*PROB_W-1:0] edit_probs;
+  wire [             SUM_LANES-1:0] edit_adding;
+  wire [             SUM_LANES-1:0] edit_taking;
+  wire [       SUM_LANES*SUM_W-1:0] old_sums;
+  wire [       SUM_LANES*SUM_W-1:0] new_sums;
 
   assign {edit_probs, edit_adding, edit_taking} = edits_q[RAM_LATENCY*EDIT_W+:EDIT_W];
 
@@ -293,25 +295,25 @@ module token_importance #(
 
   generate
     for (lane = 0; lane < SUM_LANES; lane = lane + 1) begin : g_sum
-      wire [ SUM_W-1:0] base = old_sums[lane*SUM_W+:SUM_W] & ~{SUM_W{edit_taking[lane]}};
-      wire [PROB_W-1:0] prob = edit_probs[(lane%LANES)*PROB_W+:PROB_W] & {PROB_W{edit_adding[lane]}};
-      wire [   SUM_W:0] sum = {1'b0, base} + {{(SUM_W + 1 - PROB_W){1'b0}}, prob};
-
-      assign new_sums[lane*SUM_W+:SUM_W] = sum[SUM_W-1:0] | {SUM_W{sum[SUM_W]}};
-
-      {% if lanes == banks %}
-      assign adding[lane] = row && in_use[lane];
-      assign taking[lane] = takes && lanes[lane];
-      {% else %}
+      {% if lanes != banks %}
       localparam [31:0] PART = lane / {% if banks > lanes %}LANES{% else %}BANKS{% endif %};
 
+      {% endif %}
+      wire [ SUM_W-1:0] base = old_sums[lane*SUM_W+:SUM_W] & ~{SUM_W{edit_taking[lane]}};
+      wire [PROB_W-1:0] prob = edit_probs[(lane%LANES)*PROB_W+:PROB_W];
+      wire [PROB_W-1:0] added = prob & {PROB_W{edit_adding[lane]}};
+      wire [   SUM_W:0] sum = {1'b0, base} + {{(SUM_W + 1 - PROB_W){1'b0}}, added};
+
+      assign new_sums[lane*SUM_W+:SUM_W] = sum[SUM_W-1:0] | {SUM_W{sum[SUM_W]}};
       {% if banks > lanes %}
       assign adding[lane] = row && in_use[lane%LANES] && row_part == PART[{{ part_w - 1 }}:0];
-      assign taking[lane] = takes && lanes[lane];
       {% else %}
       assign adding[lane] = row && in_use[lane];
-      assign taking[lane] = takes && lanes[lane%BANKS] && part == PART[{{ part_w - 1 }}:0];
       {% endif %}
+      {% if lanes > banks %}
+      assign taking[lane] = takes && lanes[lane%BANKS] && part == PART[{{ part_w - 1 }}:0];
+      {% else %}
+      assign taking[lane] = takes && lanes[lane];
       {% endif %}
     end
   endgenerate
@@ -423,7 +425,21 @@ module token_importance #(
 
   assign {next_lanes, next_ids} = op_q[(STAGES-2)*OP_W+8+:OP_W-8];
 
+  {% if words > 1 %}
+  // Words of the lanes, apart by a power of two: what chooses between them is a plain multiplexer.
+  localparam SPACING = 16;
+
+  wire [BANKS*SPACING-1:0] op_words;
+
+  {% endif %}
   generate
+    {% if words > 1 %}
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_word
+      assign op_words[lane*SPACING+:SPACING] =
+          {{(SPACING - ADDR_W){1'b0}}, op_ids[lane*ID_W+BANK_W+:ADDR_W]};
+    end
+
+    {% endif %}
     for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
       localparam [31:0] BANK = bank;
 
@@ -455,7 +471,7 @@ module token_importance #(
       {% if words == 1 %}
       assign bank_addr[bank*ADDR_W+:ADDR_W] = {ADDR_W{1'b0}};
       {% else %}
-      assign bank_addr[bank*ADDR_W+:ADDR_W] = op_ids[source_q*ID_W+BANK_W+:ADDR_W];
+      assign bank_addr[bank*ADDR_W+:ADDR_W] = op_words[source_q*SPACING+:ADDR_W];
       {% endif %}
       assign bank_amount[bank*IMPORTANCE_W+:IMPORTANCE_W] =
           amounts_q[source_q*IMPORTANCE_W+:IMPORTANCE_W];
@@ -487,14 +503,13 @@ module token_importance #(
   localparam BACK_W = BANKS + BANKS * BANK_W;
   {% endif %}
 
-  reg  [             STAGES:0] back_read_q;
-  reg  [    STAGES*BACK_W-1:0] back_q;
+  reg  [              STAGES:0] back_read_q;
+  reg  [     STAGES*BACK_W-1:0] back_q;
   reg  [BANKS*IMPORTANCE_W-1:0] importances_q;
-
-  wire [            BANKS-1:0] back_lanes;
+  wire [             BANKS-1:0] back_lanes;
   {% if banks > 1 %}
-  wire [     BANKS*BANK_W-1:0] op_banks;
-  wire [     BANKS*BANK_W-1:0] back_banks;
+  wire [      BANKS*BANK_W-1:0] op_banks;
+  wire [      BANKS*BANK_W-1:0] back_banks;
 
   assign {back_lanes, back_banks} = back_q[(STAGES-1)*BACK_W+:BACK_W];
   {% else %}
@@ -652,9 +667,10 @@ module token_importance #(
 `ifdef SPATTEN_CHECKS
   // Positions from 0 on that may hold sums.
   reg  [31:0] unfolded_q;
-  wire [31:0] row_end = LANES * {{(32 - BEAT_W){1'b0}}, row_beat_q} + {{(32 - COUNT_W){1'b0}}, count_q};
-  wire [31:0] fold_end =
-      BANKS * {{(32 - ADDR_W){1'b0}}, sweep_word_q} + {{(32 - IDS_COUNT_W){1'b0}}, ids_count_q};
+  wire [31:0] row_start = LANES * {{(32 - BEAT_W){1'b0}}, row_beat_q};
+  wire [31:0] row_end = row_start + {{(32 - COUNT_W){1'b0}}, count_q};
+  wire [31:0] fold_start = BANKS * {{(32 - ADDR_W){1'b0}}, sweep_word_q};
+  wire [31:0] fold_end = fold_start + {{(32 - IDS_COUNT_W){1'b0}}, ids_count_q};
   wire in_place_only = (sweep && read_q && !fold_q) || write || scale;
 
   always @(posedge clk) begin
