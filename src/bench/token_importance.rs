@@ -585,9 +585,10 @@ impl Stand {
         match number {
             // Dense words, behind rows that follow one another on equal positions.
             1 => {
-                let rows: Vec<Vec<u16>> = (0..3).map(|_| probs(n)).collect();
-                let beats: Vec<Vec<u16>> = (0..6).map(|_| probs(self.lanes.min(n))).collect();
-                rows.iter().chain(&beats).for_each(|row| self.row(row, false));
+                for length in [3 * self.lanes.max(self.banks), self.lanes, self.lanes, self.lanes] {
+                    let row = probs(length.min(n));
+                    self.row(&row, false);
+                }
                 self.prune(&all, prune(n / 2, 1, 1));
             }
             // All ids of one bank.
@@ -616,18 +617,21 @@ impl Stand {
             }
             // Saturation, by a fold and on the way to it.
             5 => {
-                let row = vec![u16::MAX >> (16 - self.prob_width); n];
-                for id in 0..tokens {
+                let few = &all[..n.min(self.banks + 1)];
+                let row = vec![u16::MAX >> (16 - self.prob_width); few.len()];
+                for &id in few {
                     self.write(id, u32::MAX - u32::from(row[0]) + id % 3);
                 }
                 for _ in 0..2 {
                     self.row(&row, false);
-                    self.prune(&all, prune(n, 0, 0));
+                    self.prune(few, prune(n, 0, 0));
                 }
                 self.clear();
             }
             // Guards that meet, overlap, and exceed the list.
             6 => {
+                let few = &all[..n.min(3 * self.banks + 1)];
+                let n = few.len();
                 let cuts = [
                     (1, 0),
                     (0, 1),
@@ -640,8 +644,8 @@ impl Stand {
                     (0xffff, 0xffff),
                 ];
                 for (first, last) in cuts {
-                    self.prune(&all[..n.min(3 * self.banks + 1)], prune(2, first, last));
-                    self.prune(&all, prune(n + 5, first, last));
+                    self.prune(few, prune(2, first, last));
+                    self.prune(few, prune(n + 5, first, last));
                 }
             }
             // A row right behind a fold of its positions, a fold right behind a fold, and a sweep without.
@@ -681,7 +685,7 @@ impl Stand {
                 self.scale(1);
                 self.read(&all);
                 self.clear();
-                self.read(&all);
+                self.read(&[tokens - 1]);
             }
         }
     }
