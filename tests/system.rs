@@ -38,7 +38,7 @@ fn seeds(name: &str, scope: Scope, seeds: std::ops::Range<u64>) {
             (Flow::Queued, Some(seed)),
         ] {
             let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
-            if let Err(wrong) = rig.run(&case, &memory, flow, &|_| {}).unwrap() {
+            if let Err(wrong) = rig.run(&case, &memory, flow, true, &|_| {}).unwrap() {
                 let mut replay = format!("spatten-gen sim --preset {name} --random {seed}");
                 if flow == Flow::Single {
                     replay += " --single";
