@@ -28,6 +28,9 @@ pub(super) struct RunArgs {
     /// Do not compare outputs and state with the golden model
     #[arg(long, help_heading = "Run")]
     no_verify: bool,
+    /// Write a waveform (VCD) of the run, with the assertions of the Verilog
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    waves: Option<PathBuf>,
     /// Write a page about the run: one HTML file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     report: Option<PathBuf>,
@@ -120,7 +123,11 @@ impl RunArgs {
         };
         let checks = if self.checks { Checks::All } else { Checks::None };
         let bar = spinner("building the model of the core".into());
-        let rig = Rig::new(&Builder::new()?, config, checks, None);
+        let builder = Builder::new()?;
+        let rig = match &self.waves {
+            Some(_) => Rig::traced(&builder, config),
+            None => Rig::new(&builder, config, checks, None),
+        };
         bar.finish_and_clear();
         let rig = rig?;
         let commands = job.case.events.iter().filter(|event| event.command.is_some()).count();
@@ -129,7 +136,11 @@ impl RunArgs {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         let start = Instant::now();
-        let result = rig.run(&job.case, &memory, job.flow, !self.no_verify, &|done| {
+        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
+        if let Some(file) = &self.waves {
+            host.system.trace(file)?;
+        }
+        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &|done| {
             bar.set_position(done as u64)
         });
         bar.finish_and_clear();
