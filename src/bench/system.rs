@@ -860,7 +860,7 @@ impl Rig {
     }
 
     /// Runs a case from reset and compares every answer, or without `verify` only the counters; `progress` is told the commands done so far. The inner error
-    /// is the first thing that is wrong.
+    /// is the first thing that is wrong; the figures are then those up to it.
     ///
     /// # Errors
     /// When the run could not be made.
@@ -871,7 +871,7 @@ impl Rig {
         flow: Flow,
         verify: bool,
         progress: &dyn Fn(usize),
-    ) -> anyhow::Result<Result<Ran, Wrong>> {
+    ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
         let mut host = self.host(memory, &case.channel_bases, memory.seed)?;
         self.run_on(&mut host, case, flow, verify, progress)
     }
@@ -887,7 +887,7 @@ impl Rig {
         flow: Flow,
         verify: bool,
         progress: &dyn Fn(usize),
-    ) -> anyhow::Result<Result<Ran, Wrong>> {
+    ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
         host.load(&image(&self.config, case)?);
         let mut runner = Runner {
             host,
@@ -900,11 +900,10 @@ impl Rig {
             before: None,
             ran: Ran::default(),
         };
-        Ok(runner.events(case, progress).map(|()| {
-            runner.ran.total_cycles = runner.host.system.clock().total;
-            runner.ran.traffic = runner.host.traffic();
-            runner.ran
-        }))
+        let result = runner.events(case, progress);
+        runner.ran.total_cycles = runner.host.system.clock().total;
+        runner.ran.traffic = runner.host.traffic();
+        Ok((runner.ran, result))
     }
 }
 

@@ -145,10 +145,8 @@ impl RunArgs {
         });
         bar.finish_and_clear();
         let seconds = start.elapsed().as_secs_f64();
-        let (ran, failure) = match result? {
-            Ok(ran) => (ran, None),
-            Err(wrong) => (Default::default(), Some(wrong.to_string())),
-        };
+        let (ran, result) = result?;
+        let failure = result.err().map(|wrong| wrong.to_string());
         let hardware = config.command();
         let flags = hardware.strip_prefix("spatten-gen").unwrap_or("");
         let mut replay = format!("spatten-gen {}{flags}", job.arguments);
