@@ -191,7 +191,10 @@ fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
                     host.system.inject(channel, side, nth, fault);
                     // Two more wait behind it; they are dropped.
                     for _ in 0..3 {
-                        assert_eq!(host.ring().unwrap(), OKAY, "{what}");
+                        // A core that has met its error by then takes no more.
+                        let resp = host.ring().unwrap();
+                        let full = resp != OKAY && host.status().unwrap().full;
+                        assert!(resp == OKAY || full, "{what}: response {resp}");
                     }
                     let codes = host.drain().unwrap_or_else(|error| panic!("{what}: {error}"));
                     assert_eq!(codes.len(), 1, "{what}: {codes:?}");
