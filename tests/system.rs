@@ -52,28 +52,47 @@ fn seeds(name: &str, scope: Scope, seeds: std::ops::Range<u64>) {
                 if let Some(seed) = stalls {
                     replay += &format!(" --stalls {seed}");
                 }
-                failures.push(format!("seed {seed}, {flow:?}, stalls {stalls:?}: {wrong}\n  replay: {replay}"));
+                failures.push(format!(
+                    "seed {seed}, {flow:?}, stalls {stalls:?}: {wrong}\n  replay: {replay}"
+                ));
             }
         }
     }
-    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} fail:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
 fn random_commands_on_tiny() {
-    let scope = Scope { tokens: 64, heads: 4, commands: 13 };
+    let scope = Scope {
+        tokens: 64,
+        heads: 4,
+        commands: 13,
+    };
     seeds("tiny", scope, 0..if thorough() { 300 } else { 10 });
 }
 
 #[test]
 fn random_commands_on_edge() {
-    let scope = Scope { tokens: 40, heads: 4, commands: 9 };
+    let scope = Scope {
+        tokens: 40,
+        heads: 4,
+        commands: 9,
+    };
     seeds("edge", scope, 100..if thorough() { 200 } else { 103 });
 }
 
 #[test]
 fn random_commands_on_an_eighth() {
-    let scope = Scope { tokens: 60, heads: 3, commands: 9 };
+    let scope = Scope {
+        tokens: 60,
+        heads: 3,
+        commands: 9,
+    };
     seeds("spatten-1-8", scope, 200..if thorough() { 300 } else { 203 });
 }
 
@@ -121,16 +140,39 @@ fn layer(config: &Config, seed: u64) -> Case {
     })
     .unwrap();
     let command = LayerCommand {
-        tokens: TokenOps { clear: true, reset: true, ..TokenOps::default() },
-        heads: HeadOps { clear: true, reset: true, ..HeadOps::default() },
+        tokens: TokenOps {
+            clear: true,
+            reset: true,
+            ..TokenOps::default()
+        },
+        heads: HeadOps {
+            clear: true,
+            reset: true,
+            ..HeadOps::default()
+        },
         mode: Mode::Summarisation,
         causal: false,
         query: 0,
         head_dim: dim as u32,
         group: 1,
-        keys: Keys { msb: 6, lsb: 4, mode: KeyMode::Always, threshold: 0, mask: vec![] },
-        values: Values { msb: 6, lsb: 4, mode: ValueMode::Always, ratio: 30000 },
-        accumulate: Accumulate { tokens: true, heads: true, head_shift: 3 },
+        keys: Keys {
+            msb: 6,
+            lsb: 4,
+            mode: KeyMode::Always,
+            threshold: 0,
+            mask: vec![],
+        },
+        values: Values {
+            msb: 6,
+            lsb: 4,
+            mode: ValueMode::Always,
+            ratio: 30000,
+        },
+        accumulate: Accumulate {
+            tokens: true,
+            heads: true,
+            head_shift: 3,
+        },
         scale: Factor::nearest(1e-6),
         output: Factor::nearest(1.0 / 256.0),
         regions,
@@ -141,7 +183,10 @@ fn layer(config: &Config, seed: u64) -> Case {
 
 /// The command of [`layer`], and its rows.
 fn only_command(case: &Case) -> &LayerCommand {
-    case.events.iter().find_map(|event| event.command.as_ref()).unwrap()
+    case.events
+        .iter()
+        .find_map(|event| event.command.as_ref())
+        .unwrap()
 }
 
 /// Runs [`layer`] on a host that has been disturbed: everything must be right again.
@@ -220,7 +265,10 @@ fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
 fn an_abort_at_any_time_leaves_an_idle_core() {
     let rig = tiny();
     let case = layer(&rig.config, 1);
-    for (index, cycles) in [0u64, 1, 3, 10, 30, 77, 120, 200, 333, 500, 900, 1500, 3000, 6000].into_iter().enumerate() {
+    for (index, cycles) in [0u64, 1, 3, 10, 30, 77, 120, 200, 333, 500, 900, 1500, 3000, 6000]
+        .into_iter()
+        .enumerate()
+    {
         for stalls in [None, Some(index as u64)] {
             let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
             let what = format!("an abort after {cycles} cycles, stalls {stalls:?}");
@@ -234,7 +282,10 @@ fn an_abort_at_any_time_leaves_an_idle_core() {
             assert!(codes.is_empty(), "{what}: {codes:?}");
             assert!(host.system.quiet(), "{what}: transactions are open");
             let status = host.status().unwrap();
-            assert!(!status.busy && status.queued == 0 && !status.error, "{what}: {status:?}");
+            assert!(
+                !status.busy && status.queued == 0 && !status.error,
+                "{what}: {status:?}"
+            );
             is_well(&rig, &mut host, 2, &what);
         }
     }
@@ -293,14 +344,21 @@ fn a_full_queue_and_a_busy_state_answer_slverr_and_change_nothing() {
     assert_eq!((state.length, state.heads), (48, 4));
     assert_eq!(state.token_list, (0..48).collect::<Vec<_>>());
     let counts = host.counters().unwrap();
-    assert_eq!(counts.get("rows"), u64::from(rung) * 48 * 4, "each queued command ran once");
+    assert_eq!(
+        counts.get("rows"),
+        u64::from(rung) * 48 * 4,
+        "each queued command ran once"
+    );
     // Registers that are read only, and addresses without a register.
     for name in ["id", "status", "error"] {
         let address = host.register(name).offset;
         let answer = host.system.access(&[Access::Write(address, 1)]).unwrap()[0];
         assert_eq!(answer.resp, SLVERR, "{name}");
     }
-    let answer = host.system.access(&[Access::Read(0x3f000), Access::Write(0x3f000, 1)]).unwrap();
+    let answer = host
+        .system
+        .access(&[Access::Read(0x3f000), Access::Write(0x3f000, 1)])
+        .unwrap();
     assert!(answer.iter().all(|answer| answer.resp == SLVERR));
     is_well(&rig, &mut host, 2, "a full queue");
 }
@@ -338,18 +396,27 @@ fn a_wrong_expectation_is_noticed_wherever_it_is() {
                     change(executed);
                 }
             }
-            let (_, result) = rig.run(&case, &MemoryModel::default(), flow, true, &|_| {}).unwrap();
+            let (_, result) = rig
+                .run(&case, &MemoryModel::default(), flow, true, &|_| {})
+                .unwrap();
             let message = result.expect_err(words).to_string();
-            assert!(message.starts_with("command 0: ") && message.contains(words), "{words}: {message}");
+            assert!(
+                message.starts_with("command 0: ") && message.contains(words),
+                "{words}: {message}"
+            );
         }
     }
     let mut refused = right.clone();
     for event in &mut refused.events {
         if event.result.is_some() {
-            event.result = Some(Outcome::Refused { refused: "group".into() });
+            event.result = Some(Outcome::Refused {
+                refused: "group".into(),
+            });
         }
     }
-    let (_, result) = rig.run(&refused, &MemoryModel::default(), Flow::Single, true, &|_| {}).unwrap();
+    let (_, result) = rig
+        .run(&refused, &MemoryModel::default(), Flow::Single, true, &|_| {})
+        .unwrap();
     let message = result.unwrap_err().to_string();
     assert!(message.contains("expected 2 (group), got none"), "{message}");
 }

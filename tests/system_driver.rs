@@ -425,11 +425,7 @@ fn every_broken_rule_is_noticed() {
         ("w changed while it waited", (20, 5)),
     ] {
         let mut system = system(&library, &stalled);
-        write(
-            &mut system,
-            &[(4, 0x1000), (8, good), (20, 4), (24, 15), (0, 5)],
-        )
-        .unwrap();
+        write(&mut system, &[(4, 0x1000), (8, good), (20, 4), (24, 15), (0, 5)]).unwrap();
         let result = write(&mut system, &[poke]).and_then(|_| system.run(10));
         let message = result.unwrap_err().to_string();
         assert!(message.contains(rule), "{rule}: {message}");
@@ -456,8 +452,8 @@ fn attributes_are_held_to_the_register() {
             ..MemoryModel::default()
         };
         let mut system = system(&library, &memory);
-        let result = write(&mut system, &[(4, 0x1000), (8, shape(256, 1)), (0, 1)])
-            .and_then(|_| system.run(200));
+        let result =
+            write(&mut system, &[(4, 0x1000), (8, shape(256, 1)), (0, 1)]).and_then(|_| system.run(200));
         assert_eq!(result.is_ok(), right);
     }
 }

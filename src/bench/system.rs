@@ -364,10 +364,7 @@ impl Host {
         }
         if heads.prune_before.is_some() || heads.prune_after.is_some() {
             let k = |prune: Option<crate::golden::command::HeadPrune>| prune.map_or(0, |p| p.k.into());
-            let fields = [
-                ("before", k(heads.prune_before)),
-                ("after", k(heads.prune_after)),
-            ];
+            let fields = [("before", k(heads.prune_before)), ("after", k(heads.prune_after))];
             writes.push(self.pack("head_prune", &fields));
         }
         if keys.mode == KeyMode::Mask {
@@ -1057,14 +1054,16 @@ impl<'a> Runner<'a> {
 
         // Outputs.
         let executed = || {
-            pending.iter().filter_map(|(number, command, outcome)| match outcome {
-                Outcome::Executed(executed) => Some((*number, command, &**executed)),
-                Outcome::Refused { .. } => None,
-            })
+            pending
+                .iter()
+                .filter_map(|(number, command, outcome)| match outcome {
+                    Outcome::Executed(executed) => Some((*number, command, &**executed)),
+                    Outcome::Refused { .. } => None,
+                })
         };
         if self.verify {
             self.compare_outputs(first, executed())?;
-            self.compare_state(first, executed().last())?;
+            self.compare_state(first, executed().next_back())?;
         }
 
         // Counters.
@@ -1212,7 +1211,10 @@ impl<'a> Runner<'a> {
                 ..earliest.clone()
             }));
         }
-        let strays: Vec<_> = written.iter().filter(|(at, _)| !expected.contains_key(at)).collect();
+        let strays: Vec<_> = written
+            .iter()
+            .filter(|(at, _)| !expected.contains_key(at))
+            .collect();
         match strays.first() {
             Some((at, word)) => Err(Wrong::Mismatch(Mismatch {
                 command: first,

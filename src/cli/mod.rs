@@ -69,10 +69,6 @@ Exit codes:
 
 /// What spatten-gen can do besides generating. One variant a subcommand.
 #[derive(Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, for the time of one command"
-)]
 enum Command {
     /// Show every parameter: meaning, legal values, and its value in each preset
     Presets(presets::Args),

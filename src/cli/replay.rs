@@ -68,7 +68,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stem = args.workload.file_stem().unwrap_or_default().to_string_lossy();
     let job = Job {
         title: format!("Replay of {stem}"),
-        source: format!("{} of {whole} rows, random data from seed {}", trace.rows(), args.seed),
+        source: format!(
+            "{} of {whole} rows, random data from seed {}",
+            trace.rows(),
+            args.seed
+        ),
         arguments,
         case: case?,
         visits,

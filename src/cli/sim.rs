@@ -67,11 +67,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let single = if args.single { " --single" } else { "" };
     let (title, source, arguments, case) = match (&args.case, args.random) {
         (Some(path), _) => {
-            let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let file =
+                std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             let case: Case = serde_json::from_reader(std::io::BufReader::new(file))
                 .with_context(|| format!("{} is not a case", path.display()))?;
             let name = path.display().to_string();
-            ("A case".to_owned(), name.clone(), format!("sim --case {name}{single}"), case)
+            (
+                "A case".to_owned(),
+                name.clone(),
+                format!("sim --case {name}{single}"),
+                case,
+            )
         }
         (None, seed) => {
             let seed = seed.context("a model, a seed or a case is needed")?;
@@ -91,7 +97,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     arguments += &format!(" --{flag} {value}");
                 }
             }
-            ("Random commands".to_owned(), format!("seed {seed}"), arguments, case)
+            (
+                "Random commands".to_owned(),
+                format!("seed {seed}"),
+                arguments,
+                case,
+            )
         }
     };
     let config = Config::try_from(case.config.clone())?;
@@ -120,9 +131,17 @@ fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {
     progress.finish();
     let kind = match model.kind {
         Kind::Encoder => format!("encoder, {} tokens", model.tokens),
-        Kind::Decoder => format!("decoder, {} tokens of context, {} steps", model.context, model.steps()),
+        Kind::Decoder => format!(
+            "decoder, {} tokens of context, {} steps",
+            model.context,
+            model.steps()
+        ),
     };
-    let name = model.origin.get("model").cloned().unwrap_or_else(|| "A model".into());
+    let name = model
+        .origin
+        .get("model")
+        .cloned()
+        .unwrap_or_else(|| "A model".into());
     let source = format!(
         "{kind}, {} layers, {} query and {} KV heads, D = {}; tokens to {:.2}, heads to {:.2}, values {:.2} of each row; K {}, V {}",
         model.layers.len(),

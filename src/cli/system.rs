@@ -20,7 +20,12 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "CYCLES", default_value_t = 100, help_heading = "Memory")]
     latency: u32,
     /// Random latency and pauses of memory and host, drawn from this seed
-    #[arg(long, value_name = "SEED", help_heading = "Memory", conflicts_with = "latency")]
+    #[arg(
+        long,
+        value_name = "SEED",
+        help_heading = "Memory",
+        conflicts_with = "latency"
+    )]
     stalls: Option<u64>,
     /// Keep the assertions of the Verilog: slower
     #[arg(long, help_heading = "Run")]
@@ -90,7 +95,11 @@ pub(super) fn visits(case: &Case) -> Vec<Visit> {
             redone: executed.work.redone_rows,
             sectors: executed.sectors.total(),
             values: executed.work.kept_values,
-            maximum: executed.rows.iter().map(|row| f64::from(row.max_prob)).sum::<f64>()
+            maximum: executed
+                .rows
+                .iter()
+                .map(|row| f64::from(row.max_prob))
+                .sum::<f64>()
                 / executed.rows.len().max(1) as f64
                 / scale,
             step: 0,
@@ -130,7 +139,12 @@ impl RunArgs {
         };
         bar.finish_and_clear();
         let rig = rig?;
-        let commands = job.case.events.iter().filter(|event| event.command.is_some()).count();
+        let commands = job
+            .case
+            .events
+            .iter()
+            .filter(|event| event.command.is_some())
+            .count();
         let bar = ProgressBar::new(commands as u64);
         let style = ProgressStyle::with_template("{spinner} [{bar:40}] {pos}/{len} commands, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -190,14 +204,32 @@ impl RunArgs {
             words_compared: ran.words,
             cycles: ran.cycles,
             roof,
-            share: if ran.cycles == 0 { 0.0 } else { roof / ran.cycles as f64 },
-            resources: resources
-                .map(|(name, cycles)| Resource { name, cycles })
-                .to_vec(),
-            sectors: ["sectors_q", "sectors_k_msb", "sectors_k_lsb", "sectors_v_msb", "sectors_v_lsb"]
-                .map(|name| (name.trim_start_matches("sectors_").to_owned(), ran.counts.get(name)))
-                .to_vec(),
-            counters: ran.counts.0.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            share: if ran.cycles == 0 {
+                0.0
+            } else {
+                roof / ran.cycles as f64
+            },
+            resources: resources.map(|(name, cycles)| Resource { name, cycles }).to_vec(),
+            sectors: [
+                "sectors_q",
+                "sectors_k_msb",
+                "sectors_k_lsb",
+                "sectors_v_msb",
+                "sectors_v_lsb",
+            ]
+            .map(|name| {
+                (
+                    name.trim_start_matches("sectors_").to_owned(),
+                    ran.counts.get(name),
+                )
+            })
+            .to_vec(),
+            counters: ran
+                .counts
+                .0
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect(),
             channels: ran
                 .traffic
                 .iter()
@@ -213,7 +245,8 @@ impl RunArgs {
             seconds,
         };
         if let Some(path) = &self.report {
-            std::fs::write(path, report.page()?).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::write(path, report.page()?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);

@@ -286,7 +286,10 @@ pub fn record(
             "the trace has {needed} {what}, more than {parameter} = {built}"
         );
     }
-    ensure!([32, 64, 128].contains(&dim), "the trace has {dim} elements a head");
+    ensure!(
+        [32, 64, 128].contains(&dim),
+        "the trace has {dim} elements a head"
+    );
     let same = |step: &Step| step.redo.len() as u32 == heads && step.head_dim == dim;
     ensure!(
         trace.steps.iter().all(same),
@@ -343,13 +346,7 @@ pub fn record(
             v: tensor(values.msb, 0),
         };
         let none = Region::default();
-        run.load(
-            &format!("q{index}"),
-            &tensors.q,
-            config.width,
-            regions.q,
-            none,
-        );
+        run.load(&format!("q{index}"), &tensors.q, config.width, regions.q, none);
         run.load(
             &format!("k{index}"),
             &tensors.k,
@@ -473,10 +470,7 @@ fn next<'a>(trace: &'a Trace, step: &Step) -> Option<&'a Step> {
         .steps
         .iter()
         .position(|s| (s.token, s.layer) == (step.token, step.layer))?;
-    trace
-        .steps
-        .get(index + 1)
-        .filter(|next| next.token == step.token)
+    trace.steps.get(index + 1).filter(|next| next.token == step.token)
 }
 
 #[cfg(test)]
@@ -488,8 +482,10 @@ mod tests {
         quant_key_bit,quant_query_bit,auto_requant_thres,if_requant,auto_requant_incre,value_fetch_num,\
         quant_value_bit,if_accumulate_importance,if_rescale_previous_importance,if_topk,topk\n";
 
-    fn line(token: u32, layer: u32, head: u32, length: u32, keys: u32, values: u32, redo: &str, topk: i32) -> String {
+    /// A line: token, layer, head; length, keys, values; what `if_requant` and `topk` say.
+    fn line(place: [u32; 3], counts: [u32; 3], redo: &str, topk: i32) -> String {
         let prunes = if topk < 0 { "False" } else { "True" };
+        let ([token, layer, head], [length, keys, values]) = (place, counts);
         format!(
             "{token},{layer},{head},32.0,{length},{keys},6,16,0.05,{redo},4,{values},6,True,False,{prunes},{topk}\n"
         )
@@ -508,7 +504,7 @@ mod tests {
             for head in 0..2 {
                 let redo = if head == 1 && layer == 0 { "True" } else { "False" };
                 let topk = if head == 1 { topk } else { -1 };
-                text += &line(token, layer, head, length, keys, values, redo, topk);
+                text += &line([token, layer, head], [length, keys, values], redo, topk);
             }
         }
         text + "the/name/of/the/run.yml,,,,,,,,,,,,,,,,\n"
@@ -523,7 +519,11 @@ mod tests {
         let config = Config::try_from(Params { ..config }).unwrap();
         let mut seen = Vec::new();
         let case = record(&config, &trace, 1, |step, command, result| {
-            seen.push((step.keys, result.tokens.len() as u32, command.tokens.prune_after.map(|p| p.k)));
+            seen.push((
+                step.keys,
+                result.tokens.len() as u32,
+                command.tokens.prune_after.map(|p| p.k),
+            ));
             assert_eq!(result.work.redone_rows, u64::from(step.layer == 0));
             assert!(result.tokens.contains(&(step.length - 1)), "the query stays");
         })
@@ -548,8 +548,14 @@ mod tests {
         for (text, words) in [
             (String::new(), "iteration_id"),
             (HEADER.to_owned(), "empty"),
-            (HEADER.to_owned() + &line(0, 0, 1, 20, 20, 7, "True", -1), "line 2"),
-            (HEADER.to_owned() + &line(0, 0, 0, 20, 20, 7, "Maybe", -1), "True or False"),
+            (
+                HEADER.to_owned() + &line([0, 0, 1], [20, 20, 7], "True", -1),
+                "line 2",
+            ),
+            (
+                HEADER.to_owned() + &line([0; 3], [20, 20, 7], "Maybe", -1),
+                "True or False",
+            ),
         ] {
             let error = format!("{:#}", Trace::parse(&text).unwrap_err());
             assert!(error.contains(words), "{error}");

@@ -189,10 +189,7 @@ impl RunReport {
         for (name, meaning) in STALLS {
             let cycles = self.counters.get(name).copied().unwrap_or(0);
             let share = self.percent(cycles as f64);
-            line(
-                name,
-                format!("{:>14}   {share:.1}%, {meaning}", grouped(cycles)),
-            );
+            line(name, format!("{:>14}   {share:.1}%, {meaning}", grouped(cycles)));
         }
         let speed = self.simulated_cycles as f64 / self.seconds.max(1e-9);
         let verdict = match (&self.failure, self.verified) {
@@ -250,8 +247,7 @@ impl RunReport {
             (meaning.to_owned(), cycles as f64)
         });
         context.insert("stalls", &bars(stalls.to_vec(), self.cycles as f64, "cycles"));
-        let streams: Vec<(String, f64)> =
-            self.sectors.iter().map(|(n, s)| (n.clone(), *s as f64)).collect();
+        let streams: Vec<(String, f64)> = self.sectors.iter().map(|(n, s)| (n.clone(), *s as f64)).collect();
         context.insert("streams", &bars(streams, total as f64, "sectors"));
         let layers = self.layers();
         let series = |f: &dyn Fn(&Layer) -> f64| -> Vec<f64> { layers.iter().map(f).collect() };
@@ -378,7 +374,7 @@ fn bars(items: &[(String, f64)], whole: f64, unit: &str) -> String {
 /// A column for each number, from 0 to the largest.
 fn columns(values: &[f64], colour: &str, unit: &str) -> String {
     let most = values.iter().copied().fold(0.0, f64::max);
-    let width = 620.0 / values.len().max(1) as f64;
+    let width = (620.0 / values.len().max(1) as f64).min(64.0);
     let mut svg = "<svg viewBox='0 0 700 150' role='img'>".to_owned();
     let top = if most > 0.0 { most } else { 1.0 };
     for (i, value) in values.iter().enumerate() {
@@ -397,8 +393,9 @@ fn columns(values: &[f64], colour: &str, unit: &str) -> String {
         svg,
         "<line x1='56' y1='124.5' x2='682' y2='124.5' stroke='var(--line)'/>\
          <text x='52' y='18' text-anchor='end'>{}{unit}</text><text x='52' y='128' text-anchor='end'>0</text>\
-         <text x='60' y='144'>0</text><text x='680' y='144' text-anchor='end'>{}</text></svg>",
+         <text x='60' y='144'>0</text><text x='{:.0}' y='144' text-anchor='end'>{}</text></svg>",
         number(most),
+        58.0 + width * values.len() as f64,
         values.len().saturating_sub(1)
     );
     svg
@@ -445,7 +442,10 @@ mod tests {
         let page = report().page().unwrap();
         assert!(page.contains("A &lt;model&gt;") && page.contains("75%"));
         for outside in ["http://", "https://", "<script src", "<link"] {
-            assert!(!page.replace("http://www.w3.org", "").contains(outside), "{outside}");
+            assert!(
+                !page.replace("http://www.w3.org", "").contains(outside),
+                "{outside}"
+            );
         }
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
         let failed = RunReport {

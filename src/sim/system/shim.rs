@@ -162,8 +162,13 @@ struct Dut : spatten::Wrapper<Vdut> {{
     for c in 0..*channels {
         let _ = write!(text, "    struct C{c} {{\n        using T = Vdut;\n");
         let p = format!("m_axi_{c}_");
-        for name in ["arready", "awready", "wready", "rvalid", "bvalid", "rlast", "rresp", "bresp"] {
-            let _ = writeln!(text, "        static CData& {name}(T& t) {{ return t.{p}{name}; }}");
+        for name in [
+            "arready", "awready", "wready", "rvalid", "bvalid", "rlast", "rresp", "bresp",
+        ] {
+            let _ = writeln!(
+                text,
+                "        static CData& {name}(T& t) {{ return t.{p}{name}; }}"
+            );
         }
         for name in ["arvalid", "awvalid", "wvalid", "rready", "bready", "wlast"] {
             let _ = writeln!(text, "        static bool {name}(T& t) {{ return t.{p}{name}; }}");
@@ -196,6 +201,10 @@ struct Dut : spatten::Wrapper<Vdut> {{
         text += "    };\n";
     }
     let names: Vec<String> = (0..*channels).map(|c| format!("C{c}")).collect();
-    let _ = writeln!(text, "    using Channels = std::tuple<{}>;\n}};", names.join(", "));
+    let _ = writeln!(
+        text,
+        "    using Channels = std::tuple<{}>;\n}};",
+        names.join(", ")
+    );
     text
 }
