@@ -1,15 +1,18 @@
 //! `spatten-gen sim`: the RTL of the whole core on a real model, a random case or a case from a file.
 
 use super::model::{PlanArgs, Progress};
-use super::system::{Job, RunArgs, visit, visits};
-use crate::bench::system::Flow;
+use super::system::{Job, RunArgs, bar_of, spinner, visit, visits};
+use crate::bench::system::{Flow, Rig};
 use crate::config::Config;
 use crate::golden::case::Case;
 use crate::golden::model::{Kind, Run};
 use crate::golden::random::{self, Scope};
+use crate::sim::system::MemoryModel;
+use crate::sim::{Builder, Checks};
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Arguments of `spatten-gen sim`.
 ///
@@ -21,6 +24,7 @@ use std::process::ExitCode;
   spatten-gen sim --model minilm.safetensors
   spatten-gen sim --model smollm2.safetensors --only-layers 4 --only-steps 2 --report run.html
   spatten-gen sim --preset tiny --random 7 --stalls 3
+  spatten-gen sim --preset tiny --random 0 --count 1000
   spatten-gen sim --case case.json")]
 pub struct Args {
     #[command(flatten)]
@@ -44,6 +48,11 @@ pub struct Args {
     /// Most commands of a random case
     #[arg(long, value_name = "N", default_value_t = 13, requires = "random")]
     commands: u32,
+    /// Run so many seeds, each queued and one command at a time, undisturbed and with random stalls, until one fails;
+    /// with the assertions of the Verilog
+    #[arg(long, value_name = "N", requires = "random", conflicts_with_all = ["single", "report", "waves", "stalls"],
+        value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
     /// One command at a time, everything compared after each
     #[arg(long, help_heading = "Run")]
     single: bool,
@@ -64,6 +73,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let job = model(args, &config, path)?;
         return args.run.run(&config, job);
     }
+    if let (Some(count), Some(first)) = (args.count, args.random) {
+        return soak(args, &config, first, count);
+    }
     let single = if args.single { " --single" } else { "" };
     let (title, source, arguments, case) = match (&args.case, args.random) {
         (Some(path), _) => {
@@ -81,22 +93,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (None, seed) => {
             let seed = seed.context("a model, a seed or a case is needed")?;
-            let scope = Scope {
-                tokens: args.tokens,
-                heads: args.heads,
-                commands: args.commands,
-            };
-            let case = random::case_for(&config, seed, scope)?;
-            let mut arguments = format!("sim --random {seed}{single}");
-            for (flag, value, default) in [
-                ("tokens", args.tokens, 64),
-                ("heads", args.heads, 4),
-                ("commands", args.commands, 13),
-            ] {
-                if value != default {
-                    arguments += &format!(" --{flag} {value}");
-                }
-            }
+            let case = random::case_for(&config, seed, args.scope())?;
+            let arguments = args.arguments(seed, args.single);
             (
                 "Random commands".to_owned(),
                 format!("seed {seed}"),
@@ -115,6 +113,118 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         flow: if args.single { Flow::Single } else { Flow::Queued },
     };
     args.run.run(&config, job)
+}
+
+/// What a soak did.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Soak {
+    runs: u64,
+    executed: u64,
+    refused: u64,
+    rows: u64,
+    words_compared: u64,
+    cycles: u64,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
+}
+
+fn soak(args: &Args, config: &Config, first: u64, count: u64) -> anyhow::Result<ExitCode> {
+    let bar = spinner("building the model of the core".into());
+    let rig = Rig::new(&Builder::new()?, config, Checks::All, None);
+    bar.finish_and_clear();
+    let rig = rig?;
+    let bar = bar_of(count, "seeds");
+    let start = Instant::now();
+    let mut soak = Soak {
+        runs: 0,
+        executed: 0,
+        refused: 0,
+        rows: 0,
+        words_compared: 0,
+        cycles: 0,
+        seconds: 0.0,
+        failure: None,
+        replay: None,
+    };
+    'seeds: for seed in first..first.saturating_add(count) {
+        let case = random::case_for(config, seed, args.scope())?;
+        for (flow, stalls) in [
+            (Flow::Queued, None),
+            (Flow::Single, None),
+            (Flow::Queued, Some(seed)),
+            (Flow::Single, Some(seed)),
+        ] {
+            let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
+            let (ran, result) = rig.run(&case, &memory, flow, true, &|_| {})?;
+            soak.runs += 1;
+            soak.executed += ran.executed;
+            soak.refused += ran.refused;
+            soak.rows += ran.rows;
+            soak.words_compared += ran.words;
+            soak.cycles += ran.total_cycles;
+            if let Err(wrong) = result {
+                let hardware = config.command();
+                let mut replay = format!(
+                    "spatten-gen {} --checks{}",
+                    args.arguments(seed, flow == Flow::Single),
+                    hardware.strip_prefix("spatten-gen").unwrap_or("")
+                );
+                replay.extend(stalls.map(|seed| format!(" --stalls {seed}")));
+                soak.failure = Some(format!("seed {seed}: {wrong}"));
+                soak.replay = Some(replay);
+                break 'seeds;
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    soak.seconds = start.elapsed().as_secs_f64();
+    if args.run.json() {
+        println!("{}", serde_json::to_string_pretty(&soak)?);
+    } else {
+        println!(
+            "{} runs, {} commands executed, {} refused, {} rows, {} words compared, {} cycles in {:.1} s",
+            soak.runs, soak.executed, soak.refused, soak.rows, soak.words_compared, soak.cycles, soak.seconds
+        );
+        match (&soak.failure, &soak.replay) {
+            (Some(failure), Some(replay)) => println!("FAILED: {failure}\n  replay: {replay}"),
+            _ => println!("every answer agrees with the golden model"),
+        }
+    }
+    Ok(if soak.failure.is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Args {
+    fn scope(&self) -> Scope {
+        Scope {
+            tokens: self.tokens,
+            heads: self.heads,
+            commands: self.commands,
+        }
+    }
+
+    /// The arguments that make the random case of a seed.
+    fn arguments(&self, seed: u64, single: bool) -> String {
+        let mut arguments = format!("sim --random {seed}{}", if single { " --single" } else { "" });
+        for (flag, value, default) in [
+            ("tokens", self.tokens, 64),
+            ("heads", self.heads, 4),
+            ("commands", self.commands, 13),
+        ] {
+            if value != default {
+                arguments += &format!(" --{flag} {value}");
+            }
+        }
+        arguments
+    }
 }
 
 fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {

@@ -117,7 +117,22 @@ pub(super) fn spinner(message: String) -> ProgressBar {
     bar
 }
 
+/// A progress bar over so many things, on a terminal.
+pub(super) fn bar_of(length: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    let template = format!("{{spinner}} [{{bar:40}}] {{pos}}/{{len}} {unit}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 impl RunArgs {
+    /// Whether the report is for machines.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
     /// Builds the core and runs the job on it: exit code 0 when every answer agrees, else 1.
     ///
     /// # Errors
@@ -145,10 +160,7 @@ impl RunArgs {
             .iter()
             .filter(|event| event.command.is_some())
             .count();
-        let bar = ProgressBar::new(commands as u64);
-        let style = ProgressStyle::with_template("{spinner} [{bar:40}] {pos}/{len} commands, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(Duration::from_millis(200));
+        let bar = bar_of(commands as u64, "commands");
         let start = Instant::now();
         let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
         if let Some(file) = &self.waves {
