@@ -78,7 +78,7 @@ enum Command {
     Pack(pack::Args),
     /// Run the emitted Verilog of a block against the golden model, on random rows, for as long as you like
     Soak(soak::SoakArgs),
-    /// Run a real model on the RTL of the whole core and compare every answer with the golden model
+    /// Run a real model on the RTL of the whole core: cycles, every answer compared
     Sim(sim::Args),
     /// Run a published pruning trace on the RTL of the whole core: cycles, against the roof
     Replay(replay::Args),
