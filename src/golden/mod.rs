@@ -23,6 +23,7 @@ pub mod planes;
 pub mod qk_array;
 pub mod quant;
 pub mod random;
+pub mod replay;
 pub mod requant_decision;
 pub mod roof;
 pub mod row_writer;

@@ -11,14 +11,16 @@ mod beats;
 mod ffi;
 mod library;
 mod shim;
+pub mod system;
 mod toolchain;
 
 pub use beats::{BeatMut, Beats, Layout};
-pub use library::{Builder, Design, Library};
+pub use library::{Builder, Checks, Design, Library};
 pub use toolchain::{VERILATOR_FLOOR, Verilator, candidates};
 
 use crate::rtl::{Direction, Field, Interface};
 use beats::field_words;
+use ffi::{HUNG as END_HUNG, PROTOCOL as END_PROTOCOL};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::ffi::{CStr, CString, c_void};
