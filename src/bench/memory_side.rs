@@ -292,7 +292,11 @@ impl Bench for MemorySide {
                 "assign idle = fetcher_idle && rows_idle",
                 "assign idle = rows_idle",
             ),
-            side("idle before the writers", "&& writer_idle == {CHANNELS{1'b1}}", ""),
+            side(
+                "idle before the writers",
+                "&& writer_idle == {CHANNELS{1'b1}}",
+                "",
+            ),
             side("idle before the tracker", "&& tracker_idle", ""),
             side(
                 "flush again and again",
@@ -568,7 +572,8 @@ struct Phase {
 impl Phase {
     /// Lists and rows, or one of both, at random.
     fn draw(&mut self, config: &Config, interface: &Interface, region: u64, random: &mut Random) {
-        let ctx = |name: &str, random: &mut Random| random.next_u64() & ((1 << interface.parameter(name)) - 1);
+        let ctx =
+            |name: &str, random: &mut Random| random.next_u64() & ((1 << interface.parameter(name)) - 1);
         for _ in 0..*pick(&[0, 1, 2, 3, 4], random) {
             let mut list = some_list(config, random.random_range(0..100), random);
             for planes in [&mut list.msb, &mut list.lsb] {

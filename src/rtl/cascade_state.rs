@@ -1,11 +1,11 @@
 //! Cascade state: lists of kept tokens and heads, their importance, and what prunes them.
 
 use super::core::{Core, magnitude, probabilities};
-use super::{Direction, Field, Interface, Module, Stream, Cost};
 use super::head_importance::HeadImportance;
 use super::kept_list::KeptList;
 use super::token_importance::TokenImportance;
 use super::topk_engine::TopkEngine;
+use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 
 /// `cascade_state`: lists, importance, and the top-k engine for both.
@@ -21,7 +21,13 @@ impl Module for CascadeState {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["kept_list", "token_importance", "head_importance", "lane_gearbox", "topk_engine"]
+        &[
+            "kept_list",
+            "token_importance",
+            "head_importance",
+            "lane_gearbox",
+            "topk_engine",
+        ]
     }
 
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {

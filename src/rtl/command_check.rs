@@ -48,7 +48,8 @@ impl Module for CommandCheck {
                     || name.starts_with("token_guards_after")
                     || name == "head_prune_after"
                     || name.ends_with("_mantissa")
-                    || ["mode_causal", "mode_key_mode", "key_mask", "key_bits_threshold"].contains(&name.as_str())
+                    || ["mode_causal", "mode_key_mode", "key_mask", "key_bits_threshold"]
+                        .contains(&name.as_str())
                     || name.ends_with("_base")
                     || name.ends_with("_stride")
             })

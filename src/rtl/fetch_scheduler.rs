@@ -1,8 +1,8 @@
 //! Fetch scheduler: which list is fetched next.
 
 use super::core::{Core, context_field, job, task};
-use super::{Direction, Field, Interface, Module, Stream, Cost, count_bits};
 use super::stream_fifo::StreamFifo;
+use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
 use crate::config::Config;
 
 /// `fetch_scheduler`: values first, then rows that are redone, then new rows.

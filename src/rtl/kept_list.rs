@@ -1,8 +1,8 @@
 //! Kept list: a list of ids in a RAM.
 
 use super::core::Core;
-use super::{Direction, Field, Interface, Module, Stream, Parameter, Cost, lane_bits, override_or};
 use super::ram_1r1w::Ram1r1w;
+use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, lane_bits, override_or};
 use crate::config::Config;
 
 /// `kept_list`: written by words, streamed by words.
@@ -42,7 +42,11 @@ impl Module for KeptList {
                 ),
                 Stream::output(
                     "word",
-                    vec![entries(), Field::new("count", core.count_w), Field::new("last", 1)],
+                    vec![
+                        entries(),
+                        Field::new("count", core.count_w),
+                        Field::new("last", 1),
+                    ],
                 ),
             ],
             ports: vec![

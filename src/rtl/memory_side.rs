@@ -54,7 +54,13 @@ pub(crate) fn masters(config: &Config) -> Vec<(Direction, Field)> {
     let master = master(config);
     let port = |channel: u32, (direction, field): &(Direction, Field)| {
         let name = format!("m_axi_{channel}_{}", field.name);
-        (*direction, Field { name, ..field.clone() })
+        (
+            *direction,
+            Field {
+                name,
+                ..field.clone()
+            },
+        )
     };
     (0..config.channels)
         .flat_map(|channel| master.iter().map(move |of_one| port(channel, of_one)))
@@ -74,10 +80,7 @@ fn axi_ports(config: &Config) -> Vec<AxiPort> {
             };
             let (range, part) = match size.as_str() {
                 "1" => ("CHANNELS-1:0".to_owned(), "channel".to_owned()),
-                _ => (
-                    format!("CHANNELS*{size}-1:0"),
-                    format!("channel*{size}+:{size}"),
-                ),
+                _ => (format!("CHANNELS*{size}-1:0"), format!("channel*{size}+:{size}")),
             };
             let read = name.starts_with("ar") || name.starts_with('r');
             // In line with the longest of the other connections.
@@ -134,7 +137,13 @@ impl Module for MemorySide {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["plane_fetcher", "row_writer", "write_tracker", "axi_reader", "axi_writer"]
+        &[
+            "plane_fetcher",
+            "row_writer",
+            "write_tracker",
+            "axi_reader",
+            "axi_writer",
+        ]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {

@@ -1,7 +1,7 @@
-//! Register file: the AXI4-Lite side of the core (map in [`register_map`](super::register_map)).
+//! Register file: the AXI4-Lite side of the core (map in [`crate::rtl::register_map`]).
 
 use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, REGIONS, RegisterMap, Role, register_map};
-use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
+use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -118,7 +118,8 @@ struct WindowView {
 }
 
 fn view(register: &super::register_map::Register) -> View {
-    let stored = matches!(register.role, Role::Descriptor | Role::Setting) || register.name == "interrupt_enable";
+    let stored =
+        matches!(register.role, Role::Descriptor | Role::Setting) || register.name == "interrupt_enable";
     let width = if stored { register.width() } else { 0 };
     let padded = |name: &str, width: u32| match width {
         32 => name.to_owned(),

@@ -1,8 +1,7 @@
 //! Row pipeline: everything that happens to a row between its operands and its output.
 
-use super::core::{Core, context_field, magnitude, probabilities};
-use super::{Direction, Field, Interface, Module, Stream, Cost, count_bits};
 use super::av_array::AvArray;
+use super::core::{Core, context_field, magnitude, probabilities};
 use super::key_buffer::KeyBuffer;
 use super::qk_array::QkArray;
 use super::requant_decision::RequantDecision;
@@ -10,6 +9,7 @@ use super::softmax::Softmax;
 use super::stream_fifo::StreamFifo;
 use super::topk_engine::TopkEngine;
 use super::value_buffer::ValueBuffer;
+use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
 use crate::config::Config;
 
 /// `row_pipeline`: the datapath of rows in flight.
@@ -25,7 +25,21 @@ impl Module for RowPipeline {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["slot_table", "stream_fifo", "reg_fifo", "ram_1r1w", "ram_reader", "key_buffer", "qk_array", "lane_gearbox", "softmax", "requant_decision", "topk_engine", "value_buffer", "av_array"]
+        &[
+            "slot_table",
+            "stream_fifo",
+            "reg_fifo",
+            "ram_1r1w",
+            "ram_reader",
+            "key_buffer",
+            "qk_array",
+            "lane_gearbox",
+            "softmax",
+            "requant_decision",
+            "topk_engine",
+            "value_buffer",
+            "av_array",
+        ]
     }
 
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {
@@ -111,7 +125,10 @@ impl Module for RowPipeline {
         let ctx = [("CTX_W", u64::from(core.ctx_w))];
         let fifos = fifo(config.vector_lanes() * config.score_width() + 2, core.store_beats)
             + fifo(names, core.kept_words)
-            + fifo(names + config.parallelism * config.prob_width + core.ctx_w, core.kept_words);
+            + fifo(
+                names + config.parallelism * config.prob_width + core.ctx_w,
+                core.kept_words,
+            );
         fifos
             + KeyBuffer.cost(config, &[])
             + QkArray.cost(config, &ctx)

@@ -1,9 +1,9 @@
 //! Row sequencer: the rows of a layer, head by head.
 
 use super::core::{Core, task};
-use super::{Direction, Field, Interface, Module, Stream, Cost};
 use super::multiplier::Multiplier;
 use super::register_map::REGIONS;
+use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 
 /// `row_sequencer`: heads, queries, lengths, addresses.

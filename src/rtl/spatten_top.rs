@@ -72,9 +72,10 @@ impl Module for SpattenTop {
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {
         let direction = |output| if output { Direction::Out } else { Direction::In };
         let mut ports = vec![(Direction::Out, Field::new("irq", 1))];
-        ports.extend(
-            SLAVE.map(|(name, width, output)| (direction(output), Field::new(format!("s_axi_{name}"), width))),
-        );
+        ports
+            .extend(SLAVE.map(|(name, width, output)| {
+                (direction(output), Field::new(format!("s_axi_{name}"), width))
+            }));
         ports.extend(masters(config));
         Interface {
             parameters: vec![],

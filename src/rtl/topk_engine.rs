@@ -25,7 +25,7 @@ impl Shape {
             key_w: value("KEY_W", config.prob_width),
             payload_w: value("PAYLOAD_W", payload_bits(config)),
             max_row: value("MAX_ROW", config.max_tokens),
-            units: value("UNITS", TopkEngine::UNITS.into()),
+            units: value("UNITS", TopkEngine::UNITS),
             buffer_rows: value("BUFFER_ROWS", 2),
         }
     }

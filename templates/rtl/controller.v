@@ -182,8 +182,9 @@ module controller (
 
   // ---- does the command need the step -----------------------------------------------------------------------------------
 
-  wire        fold = unfolded && !command_token_operations_clear &&
-                     (command_token_operations_scale != 8'd0 || command_token_operations_reset);
+  wire        fold = (unfolded || !tokens_quiet) && !command_token_operations_clear &&
+                     (command_token_operations_scale != 8'd0 || command_token_operations_reset ||
+                      command_token_operations_append);
   // Ids ascend: where the query is the last token, all are at most the query.
   wire        all_keys = !command_mode_causal || command_query_token + 1{{ in_flight_w }}'d1 == length_q;
   reg         needed;

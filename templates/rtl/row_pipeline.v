@@ -283,7 +283,20 @@ module row_pipeline (
   wire       query_ready, key_row_ready;
   wire [1:0] fed_dim;
 
-  assign fed_ready = query_ready && key_row_ready;
+  // The query and the row of keys are taken apart: keys that pass through wait for their query.
+  reg        fed_row_q, fed_query_q;  // taken already
+
+  assign fed_ready = (query_ready || fed_query_q) && (key_row_ready || fed_row_q);
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) begin
+      fed_row_q   <= 1'b0;
+      fed_query_q <= 1'b0;
+    end else if (fed_valid) begin
+      fed_row_q   <= !fed_ready && (fed_row_q || key_row_ready);
+      fed_query_q <= !fed_ready && (fed_query_q || query_ready);
+    end
+  end
 
   slot_table #(
       .WIDTH(2),
@@ -318,7 +331,7 @@ module row_pipeline (
       .load_count  (vector_count),
       .load_last   (vector_last),
       .load_through(vector_ctx[2]),
-      .row_valid   (fed_valid && query_ready),
+      .row_valid   (fed_valid && !fed_row_q),
       .row_ready   (key_row_ready),
       .row_n       (fed_n),
       .row_dim     (fed_dim),
@@ -336,7 +349,7 @@ module row_pipeline (
   ) u_qk_array (
       .clk        (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .query_valid(fed_valid && key_row_ready),
+      .query_valid(fed_valid && !fed_query_q),
       .query_ready(query_ready),
       .query_data (fed_query),
       .query_dim  (fed_dim),
@@ -924,7 +937,7 @@ module row_pipeline (
   assign row_valid     = out_valid;
   assign out_ready     = row_ready;
   assign row_last      = out_last;
-  assign place_valid   = out_valid && out_last;
+  assign place_valid   = out_valid;
   assign place_ctx     = out_ctx[CTX_COMMAND+:COMMAND_W];
   assign row_done      = out_valid && out_ready && out_last;
   assign row_done_slot = out_ctx[CTX_ROW+:SLOT_W];

@@ -1,4 +1,4 @@
-// Purpose      the SpAtten accelerator (HPCA 2021): sparse attention with cascade pruning of tokens and heads, local value
+// Purpose      the SpAtten accelerator: sparse attention with cascade pruning of tokens and heads, local value
 //              pruning and progressive quantisation, commanded over AXI4-Lite, fed over {{ config.channels }} AXI4 master{% if config.channels > 1 %}s{% endif %}.
 // Host         s_axi: 32 bits; doc/registers.md has the registers, sw/spatten_registers.h the same for C. irq is level, active
 //              high.
