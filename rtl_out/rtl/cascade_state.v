@@ -110,7 +110,8 @@ module cascade_state (
   localparam TOKEN_W = 10;
   localparam HEAD_W  = 5;
   localparam ID_W    = 10;  // bits of either id
-  localparam ENTRY_W = ID_W + 1;  // what the host wrote may be too large for an id: then bit ID_W is set
+  // what the host wrote may be too large for an id: then bit ID_W is set
+  localparam ENTRY_W = ID_W + 1;
   localparam N_W     = 11;
   localparam WORDS   = 64;
   localparam WORD_W  = $clog2(WORDS);
@@ -154,13 +155,15 @@ module cascade_state (
 
   wire             sweeping = state_q == SWEEP;
   wire             of_heads = op_list;
-  wire             whole_list = op_code == SCAN || op_code == COUNT || op_code == FOLD || op_code == PRUNE;
+  wire             whole_list = op_code == SCAN || op_code == COUNT || op_code == FOLD ||
+      op_code == PRUNE;
   wire             one_word = op_code == READ || op_code == WRITE;
   wire             to_importance = op_code == FOLD || op_code == PRUNE;
   wire             sweep_taken;  // a word of the list is taken
   wire             sweep_last;
   wire             filled;
-  wire             unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries, query_entries};
+  wire             unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries,
+      query_entries};
   wire             push_taken;
   wire             key_valid;
   wire             keep_taken;
@@ -422,7 +425,8 @@ module cascade_state (
       count_q[0] <= 16'd0;
       count_q[1] <= 16'd0;
     end else begin
-      if (op_valid && state_q == IDLE && (op_code == RESIZE || op_code == RESET)) count_q[of_heads] <= op_value[15:0];
+      if (op_valid && state_q == IDLE && (op_code == RESIZE || op_code == RESET))
+          count_q[of_heads] <= op_value[15:0];
       if (keep_taken && keep_last) count_q[of_heads] <= kept_now;
     end
   end
@@ -433,7 +437,8 @@ module cascade_state (
   wire [LANES*ENTRY_W-1:0] store_entries;
   wire [LANES*ENTRY_W-1:0] keep_entries;
   wire [      COUNT_W-1:0] keep_count;
-  wire [             31:0] fill_first = {{(32 - WORD_W - 1 - SHIFT) {1'b0}}, next_word_q, {SHIFT{1'b0}}};
+  wire [             31:0] fill_first = {{(32 - WORD_W - 1 - SHIFT) {1'b0}}, next_word_q,
+      {SHIFT{1'b0}}};
   wire [             31:0] fill_after = fill_first + LANES;
 
   assign filled   = fill_after >= op_value;
@@ -444,7 +449,8 @@ module cascade_state (
       localparam [LANE_W-1:0] NUMBER = lane;
 
       assign fill_entries[lane*ENTRY_W+:ENTRY_W] = fill_first[ENTRY_W-1:0] + lane;
-      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ? {oversize, op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
+      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ? {oversize,
+          op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
     end
   endgenerate
 
@@ -578,7 +584,8 @@ module cascade_state (
 
   always @(posedge clk) begin
     if (rst) unpacked_q <= {COUNT_W{1'b0}};
-    else if (head_sweep && head_word_valid && head_ready) unpacked_q <= unpack_end ? {COUNT_W{1'b0}} : unpacked;
+    else if (head_sweep && head_word_valid && head_ready) unpacked_q <= unpack_end ?
+        {COUNT_W{1'b0}} : unpacked;
   end
 
   head_importance u_head_importance (
@@ -587,7 +594,8 @@ module cascade_state (
       .push_valid    (rows_pass ? magnitude_valid : push_heads || (head_sweep && head_word_valid)),
       .push_ready    (head_ready),
       .push_code     (rows_pass ? ADD_ROW : push_heads ? push_code : READ_ONE),
-      .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] : shifted_heads[HEAD_W-1:0]),
+      .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] :
+          shifted_heads[HEAD_W-1:0]),
       .push_value    (rows_pass ? magnitude_value : op_value),
       .push_shift    (op_value[4:0]),
       .push_last     (push_heads || (unpack_end && head_word_last)),
@@ -651,7 +659,8 @@ module cascade_state (
       wire [  ID_W-1:0] head_number = {{(ID_W - HEAD_W) {1'b0}}, of_head[32+:HEAD_W]};
       wire [  ID_W-1:0] token_number = {token_ids[lane*TOKEN_W+:TOKEN_W]};
 
-      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} : {token_guarded[lane], token_importances[lane*32+:32]};
+      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} : {token_guarded[lane],
+          token_importances[lane*32+:32]};
       assign engine_ids[lane*ID_W+:ID_W] = of_heads ? head_number : token_number;
       assign keep_entries[lane*ENTRY_W+:ENTRY_W] = {1'b0, kept_ids[lane*ID_W+:ID_W]};
     end

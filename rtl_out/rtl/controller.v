@@ -329,9 +329,11 @@ module controller (
   end
 
   wire [ 3:0] host_code = host_size ? RESIZE :
-                          (state_table == TOKENS || state_table == HEADS) ? (state_write ? WRITE : READ) :
+                          (state_table == TOKENS || state_table == HEADS) ? (state_write ? WRITE :
+                              READ) :
                           state_write ? SET : RECALL;
-  wire        host_of_heads = host_size ? state_index[0] : (state_table != TOKENS && state_table != TOKEN_WEIGHTS);
+  wire        host_of_heads = host_size ? state_index[0] : (state_table != TOKENS &&
+      state_table != TOKEN_WEIGHTS);
 
   // ---- the operation that runs ------------------------------------------------------------------
 
@@ -362,19 +364,22 @@ module controller (
   reg         scanned_heads_q;
   wire        checked = check_q == 3'd4;
   wire        scan_now = checked && early == 5'd0 &&
-                         ((scan_tokens && !scanned_tokens_q && !too_long) || (scan_heads && !scanned_heads_q && !too_many));
+                         ((scan_tokens && !scanned_tokens_q && !too_long) || (scan_heads &&
+                             !scanned_heads_q && !too_many));
   wire        scan_of_heads = !(scan_tokens && !scanned_tokens_q);
   wire        after = step_q > RUN;
 
   wire        host_folds = state_q == HOST && unfolded;
   wire        host_works = state_q == HOST && !unfolded && (host_table || host_size);
-  wire        host_done = state_q == HOST && (op_valid_q ? op_ready && op_code_q != FOLD : !unfolded && !host_works);
+  wire        host_done = state_q == HOST && (op_valid_q ? op_ready && op_code_q != FOLD :
+      !unfolded && !host_works);
 
   always @(posedge clk) begin
     if (rst) op_valid_q <= 1'b0;
     else if (flush) op_valid_q <= 1'b0;
     else if (op_valid_q) op_valid_q <= !op_ready;
-    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) || ((host_folds || host_works) && quiet);
+    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) || ((host_folds || host_works)
+        && quiet);
   end
 
   always @(posedge clk) begin
@@ -396,7 +401,8 @@ module controller (
         op_value_q <= step_value;
       end
       op_k_q     <= step_list ? (after ? command_head_prune_after : command_head_prune_before) :
-                                (after ? command_token_prune_after_k : command_token_prune_before_k);
+                                (after ? command_token_prune_after_k :
+                                    command_token_prune_before_k);
       op_first_q <= after ? command_token_guards_after_first : command_token_guards_before_first;
       op_last_q  <= after ? command_token_guards_after_last : command_token_guards_before_last;
     end
@@ -408,7 +414,8 @@ module controller (
   wire refused_late = late != 5'd0;
   wire refused = refused_early || too_long || too_many || code_q != 8'd0 || refused_late;
   wire judged = state_q == CHECK && checked && !scan_now && !op_valid_q && slot_free;
-  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST : too_many ? HEAD_LIST :
+  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST : too_many ?
+      HEAD_LIST :
                        (code_q != 8'd0) ? code_q : {3'd0, late};
   wire drained = drained_q == 5'd31 && memory_idle;
 
@@ -468,7 +475,8 @@ module controller (
 
       if (failed && !closed) code_q <= read_error ? READ_ERROR : WRITE_ERROR;
       else if (state_q == IDLE) code_q <= 8'd0;
-      else if (op_done && scanning_q && op_bad && code_q == 8'd0) code_q <= op_list_q ? HEAD_LIST : TOKEN_LIST;
+      else if (op_done && scanning_q && op_bad && code_q == 8'd0) code_q <= op_list_q ? HEAD_LIST :
+          TOKEN_LIST;
 
       if (abort) flush_tell_q <= 1'b0;
       else if (failed && !closed) flush_tell_q <= 1'b1;
@@ -477,8 +485,10 @@ module controller (
       else if (drained_q != 5'd31) drained_q <= drained_q + 5'd1;
 
       if (state_q == IDLE) step_q <= FOLD_FIRST;
-      else if (state_q == STEP && (!needed || layer_starts) && !finishes && step_q != RUN) step_q <= step_q + 5'd1;
-      else if ((state_q == OP && op_done) || (state_q == LAYER && layer_ready)) step_q <= step_q + 5'd1;
+      else if (state_q == STEP && (!needed || layer_starts) && !finishes && step_q != RUN)
+          step_q <= step_q + 5'd1;
+      else if ((state_q == OP && op_done) || (state_q == LAYER && layer_ready)) step_q <= step_q +
+          5'd1;
     end
   end
 
@@ -506,13 +516,17 @@ module controller (
       tokens_written_q <= 1'b0;
       heads_written_q  <= 1'b0;
     end else begin
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd0) length_q <= state_data[15:0];
+      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd0)
+          length_q <= state_data[15:0];
       else if (op_done && state_q == OP && step_q == APPEND_ZERO) length_q <= length_q + 16'd1;
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd1) all_heads_q <= state_data[15:0];
+      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd1)
+          all_heads_q <= state_data[15:0];
 
-      if (host_writes && (state_table == TOKENS || (state_table == SCALARS && !state_index[0]))) tokens_written_q <= 1'b1;
+      if (host_writes && (state_table == TOKENS || (state_table == SCALARS && !state_index[0])))
+          tokens_written_q <= 1'b1;
       else if (accepted) tokens_written_q <= 1'b0;
-      if (host_writes && (state_table == HEADS || (state_table == SCALARS && state_index[0]))) heads_written_q <= 1'b1;
+      if (host_writes && (state_table == HEADS || (state_table == SCALARS && state_index[0])))
+          heads_written_q <= 1'b1;
       else if (accepted) heads_written_q <= 1'b0;
     end
   end
@@ -552,7 +566,8 @@ module controller (
   reg  [LENGTH_W-1:0] keys_q;
 
   wire [ SLOTS-1:0] one_slot = {{(SLOTS - 1){1'b0}}, 1'b1};
-  wire              retires = used_q[retire_q] && over_q[retire_q] && rows_q[retire_q] == {ROWS_W{1'b0}};
+  wire              retires = used_q[retire_q] && over_q[retire_q] &&
+      rows_q[retire_q] == {ROWS_W{1'b0}};
   wire              tells = state_q == TELL;
   wire              retire = retires && event_ready && !closed && !failed;
 
@@ -588,7 +603,8 @@ module controller (
     end else begin
       if ((judged && refused) || finishes) slot_q <= slot_q + 1'b1;
       if (retire) retire_q <= retire_q + 1'b1;
-      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) & ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
+      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) & ~(retire ?
+          one_slot << retire_q : {SLOTS{1'b0}});
       over_q <= (over_q | ((judged && refused) || finishes ? one_slot << slot_q : {SLOTS{1'b0}})) &
                 ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
     end
