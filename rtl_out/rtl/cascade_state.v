@@ -147,7 +147,8 @@ module cascade_state (
   localparam [3:0] DONE   = 4'd8;
 
   reg  [      3:0] state_q;
-  reg  [     15:0] count_q[0:1];  // entries of the lists
+  reg  [     15:0] tokens_q;  // entries of the lists
+  reg  [     15:0] heads_q;
   reg  [ WORD_W:0] next_word_q;  // of those written by FILL and KEEP
   reg  [     15:0] kept_q;
   reg              bad_q;
@@ -169,8 +170,8 @@ module cascade_state (
   wire             keep_taken;
   wire             keep_last;
 
-  assign tokens    = count_q[0];
-  assign heads     = count_q[1];
+  assign tokens    = tokens_q;
+  assign heads     = heads_q;
   assign op_ready  = state_q == DONE;
   assign op_answer = answer_q;
   assign op_bad    = bad_q;
@@ -208,7 +209,7 @@ module cascade_state (
 
   reg                      asked_q;  // the sweep's list was asked for
   wire                     ask = sweeping && !asked_q;
-  wire [             15:0] all = count_q[of_heads];
+  wire [             15:0] all = of_heads ? heads_q : tokens_q;
   wire [          N_W-1:0] ask_n = one_word ? LANES[N_W-1:0] : all[N_W-1:0];
   wire [       WORD_W-1:0] ask_skip = one_word ? op_index[SHIFT+:WORD_W] : {WORD_W{1'b0}};
   wire                     sweep_ready;
@@ -410,6 +411,9 @@ module cascade_state (
 
   wire [31:0] key_importance;
   wire [15:0] kept_now;
+  wire        given = op_valid && state_q == IDLE && (op_code == RESIZE || op_code == RESET);
+  wire        resized = given || (keep_taken && keep_last);
+  wire [15:0] new_size = given ? op_value[15:0] : kept_now;
 
   always @(posedge clk) begin
     if (state_q == IDLE) answer_q <= 32'd0;
@@ -422,12 +426,11 @@ module cascade_state (
 
   always @(posedge clk) begin
     if (rst) begin
-      count_q[0] <= 16'd0;
-      count_q[1] <= 16'd0;
+      tokens_q <= 16'd0;
+      heads_q  <= 16'd0;
     end else begin
-      if (op_valid && state_q == IDLE && (op_code == RESIZE || op_code == RESET))
-          count_q[of_heads] <= op_value[15:0];
-      if (keep_taken && keep_last) count_q[of_heads] <= kept_now;
+      if (resized && !of_heads) tokens_q <= new_size;
+      if (resized && of_heads) heads_q <= new_size;
     end
   end
 
@@ -542,7 +545,7 @@ module cascade_state (
       .push_k          (op_k),
       .push_guard_first(op_first),
       .push_guard_last (op_last),
-      .push_length     (count_q[0][10:0]),
+      .push_length     (tokens_q[10:0]),
       .key_valid       (token_key_valid),
       .key_ready       (token_key_ready),
       .key_guarded     (token_guarded),

@@ -562,12 +562,12 @@ module controller (
   reg  [   SLOTS-1:0] used_q;
   reg  [   SLOTS-1:0] over_q;  // all rows issued, all operations done
   reg  [         7:0] code_of_q[0:SLOTS-1];  // why it was refused
-  reg  [  ROWS_W-1:0] rows_q[0:SLOTS-1];  // rows not yet written
+  reg  [SLOTS*ROWS_W-1:0] rows_q;  // rows not yet written, by slot
   reg  [LENGTH_W-1:0] keys_q;
 
   wire [ SLOTS-1:0] one_slot = {{(SLOTS - 1){1'b0}}, 1'b1};
   wire              retires = used_q[retire_q] && over_q[retire_q] &&
-      rows_q[retire_q] == {ROWS_W{1'b0}};
+      rows_q[retire_q*ROWS_W+:ROWS_W] == {ROWS_W{1'b0}};
   wire              tells = state_q == TELL;
   wire              retire = retires && event_ready && !closed && !failed;
 
@@ -619,10 +619,10 @@ module controller (
       wire fewer = written && written_slot == NUMBER;
 
       always @(posedge clk) begin
-        if (rst) rows_q[slot] <= {ROWS_W{1'b0}};
-        else if (flush) rows_q[slot] <= {ROWS_W{1'b0}};
-        else if (more && !fewer) rows_q[slot] <= rows_q[slot] + 1'b1;
-        else if (fewer && !more) rows_q[slot] <= rows_q[slot] - 1'b1;
+        if (rst) rows_q[slot*ROWS_W+:ROWS_W] <= {ROWS_W{1'b0}};
+        else if (flush) rows_q[slot*ROWS_W+:ROWS_W] <= {ROWS_W{1'b0}};
+        else if (more && !fewer) rows_q[slot*ROWS_W+:ROWS_W] <= rows_q[slot*ROWS_W+:ROWS_W] + 1'b1;
+        else if (fewer && !more) rows_q[slot*ROWS_W+:ROWS_W] <= rows_q[slot*ROWS_W+:ROWS_W] - 1'b1;
       end
     end
   endgenerate

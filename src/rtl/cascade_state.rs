@@ -80,7 +80,7 @@ impl Module for CascadeState {
             ("KEY_W", 33),
             ("PAYLOAD_W", core.id_w.into()),
             ("MAX_ROW", most),
-            ("UNITS", 1),
+            ("UNITS", 2),
             ("BUFFER_ROWS", 1),
         ];
         KeptList.cost(config, &[]) * 4

@@ -162,6 +162,7 @@ module controller (
   reg         flush_tell_q;  // after the flush the error is told
   reg  [ 4:0] drained_q;
   reg         scanning_q;  // the operation that runs is a scan
+  reg  [31:0] answer_q;
   reg         flush_q;  // in a register of its own, since it resets others
 
   wire        clear = control_valid && control_clear;
@@ -459,8 +460,6 @@ module controller (
 
   // ---- L, H, and what the host wrote -------------------------------------------------------------------------------------
 
-  reg [31:0] answer_q;
-
   always @(posedge clk) begin
     if (host_done) answer_q <= (state_table == SCALARS) ? scalar : op_answer;
   end
@@ -517,11 +516,11 @@ module controller (
   reg  [   SLOTS-1:0] used_q;
   reg  [   SLOTS-1:0] over_q;  // all rows issued, all operations done
   reg  [         7:0] code_of_q[0:SLOTS-1];  // why it was refused
-  reg  [  ROWS_W-1:0] rows_q[0:SLOTS-1];  // rows not yet written
+  reg  [SLOTS*ROWS_W-1:0] rows_q;  // rows not yet written, by slot
   reg  [LENGTH_W-1:0] keys_q;
 
   wire [ SLOTS-1:0] one_slot = {{ '{{' }}(SLOTS - 1){1'b0}}, 1'b1};
-  wire              retires = used_q[retire_q] && over_q[retire_q] && rows_q[retire_q] == {ROWS_W{1'b0}};
+  wire              retires = used_q[retire_q] && over_q[retire_q] && rows_q[retire_q*ROWS_W+:ROWS_W] == {ROWS_W{1'b0}};
   wire              tells = state_q == TELL;
   wire              retire = retires && event_ready && !closed && !failed;
 
@@ -572,10 +571,10 @@ module controller (
       wire fewer = written && written_slot == NUMBER;
 
       always @(posedge clk{{ rst.edge }}) begin
-        if ({{ rst.active }}) rows_q[slot] <= {ROWS_W{1'b0}};
-        else if (flush) rows_q[slot] <= {ROWS_W{1'b0}};
-        else if (more && !fewer) rows_q[slot] <= rows_q[slot] + 1'b1;
-        else if (fewer && !more) rows_q[slot] <= rows_q[slot] - 1'b1;
+        if ({{ rst.active }}) rows_q[slot*ROWS_W+:ROWS_W] <= {ROWS_W{1'b0}};
+        else if (flush) rows_q[slot*ROWS_W+:ROWS_W] <= {ROWS_W{1'b0}};
+        else if (more && !fewer) rows_q[slot*ROWS_W+:ROWS_W] <= rows_q[slot*ROWS_W+:ROWS_W] + 1'b1;
+        else if (fewer && !more) rows_q[slot*ROWS_W+:ROWS_W] <= rows_q[slot*ROWS_W+:ROWS_W] - 1'b1;
       end
     end
   endgenerate
