@@ -163,8 +163,6 @@ module cascade_state (
   wire             sweep_taken;  // a word of the list is taken
   wire             sweep_last;
   wire             filled;
-  wire             unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries,
-      query_entries};
   wire             push_taken;
   wire             key_valid;
   wire             keep_taken;
@@ -627,7 +625,7 @@ module cascade_state (
   wire [      LANES*ID_W-1:0] engine_ids;
   wire [        LANES*33-1:0] unused_keys;
   wire [      LANES*ID_W-1:0] kept_ids;
-  wire                        unused_pass;
+  wire [                 1:0] unused_pass;
 
   assign head_key_ready  = pruning ? packer_ready : 1'b1;
   assign token_key_ready = pruning ? engine_ready : 1'b1;
@@ -673,7 +671,7 @@ module cascade_state (
       .KEY_W      (33),
       .PAYLOAD_W  (ID_W),
       .MAX_ROW    (1024),
-      .UNITS      (1),
+      .UNITS      (2),
       .BUFFER_ROWS(1)
   ) u_topk_engine (
       .clk          (clk),
@@ -693,6 +691,8 @@ module cascade_state (
       .pop_last     (keep_last),
       .pass_start   (unused_pass)
   );
+
+  wire unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries, query_entries};
 
 endmodule
 

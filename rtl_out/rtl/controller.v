@@ -193,6 +193,7 @@ module controller (
   reg         flush_tell_q;  // after the flush the error is told
   reg  [ 4:0] drained_q;
   reg         scanning_q;  // the operation that runs is a scan
+  reg  [31:0] answer_q;
   reg         flush_q;  // in a register of its own, since it resets others
 
   wire        clear = control_valid && control_clear;
@@ -499,8 +500,6 @@ module controller (
   assign answer_data   = answer_q;
 
   // ---- L, H, and what the host wrote ------------------------------------------------------------
-
-  reg [31:0] answer_q;
 
   always @(posedge clk) begin
     if (host_done) answer_q <= (state_table == SCALARS) ? scalar : op_answer;
