@@ -375,7 +375,7 @@ module row_pipeline (
 
   wire stored = score_ctx[CTX_STORE] && !score_ctx[CTX_PASS];
   wire store_room, store_valid, store_ready, store_used, store_last;
-  wire fate_valid, fate_redo, fate_room;
+  wire fate_valid, fate_redo, fate_room, redo_room;
   wire beat_room;
 
   assign score_ready = beat_room && (store_room || !stored);
@@ -513,7 +513,6 @@ module row_pipeline (
   );
 
   // The verdict goes to the softmax, to the store of scores, and to whom the row is redone for; none of them is ever full.
-  wire redo_room;
   wire judged_stored = judged_ctx[CTX_STORE] && !judged_ctx[CTX_PASS];
 
   assign judged_ready = verdict_ready && fate_room && redo_room;
