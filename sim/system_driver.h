@@ -512,7 +512,7 @@ class System<Dut, std::tuple<P...>> {
     using Model = typename Dut::Model;
 
   public:
-    explicit System(uint64_t seed) : dut_(seed), top_(*dut_.top) {
+    explicit System(uint64_t seed) : dut(seed), top_(*dut.top) {
         memory_.sector_cycles = 1;
         memory_.patience = 100000;
         memory_.attributes = ~0u;
@@ -628,12 +628,12 @@ class System<Dut, std::tuple<P...>> {
         top_.eval();
     }
     void edge() {
-        dut_.dump();
+        dut.dump();
         Dut::clock(top_) = 1;
         top_.eval();
-        dut_.dump();
+        dut.dump();
         ++total_;
-        if (dut_.context->gotFinish())
+        if (dut.context->gotFinish())
             throw std::runtime_error("the model stopped: " + (printed().empty() ? "$finish" : printed()));
         if (!printed().empty() && !resetting_) throw std::runtime_error("the model says: " + printed());
     }
@@ -660,7 +660,10 @@ class System<Dut, std::tuple<P...>> {
         ++cycle_;
     }
 
-    Dut dut_;
+  public:
+    Dut dut;
+
+  private:
     Model& top_;
     SpMemory memory_{};
     Host<Dut> host_;
@@ -672,7 +675,6 @@ class System<Dut, std::tuple<P...>> {
 
   public:
     std::vector<uint8_t> drained;  // of `drain`: lives until the next call
-    Dut& dut() { return dut_; }
 };
 
 }  // namespace spatten

@@ -1,5 +1,6 @@
 //! Verilog in, shared library out, each built once.
 
+use super::lifecycle;
 use super::toolchain::{Verilator, cxx};
 use super::{Error, shim};
 use crate::config::Reset;
@@ -136,7 +137,7 @@ impl Builder {
             }
         }
         let shim = Shim {
-            driver: &[("stream_driver.h", DRIVER)],
+            driver: &[lifecycle::HEADER, ("stream_driver.h", DRIVER)],
             entry: ENTRY,
             header: shim::header(&design.interface, design.reset),
             checks: Checks::All,

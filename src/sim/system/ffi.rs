@@ -1,6 +1,7 @@
 //! The C interface of a built top: mirrors `sim/system_driver.h` and `sim/system_shim.cpp`.
 
 use crate::sim::Error;
+use crate::sim::lifecycle::Lifecycle;
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
@@ -64,9 +65,7 @@ pub(super) const DRAINED: usize = 8 + 4 + 32;
 
 /// The entry points; they stay valid because the library is never unloaded before them.
 pub(super) struct Functions {
-    pub new: unsafe extern "C" fn(u64) -> *mut c_void,
-    pub free: unsafe extern "C" fn(*mut c_void),
-    pub trace: unsafe extern "C" fn(*mut c_void, *const c_char) -> bool,
+    pub lifecycle: Lifecycle,
     pub configure: unsafe extern "C" fn(*mut c_void, *const Memory),
     pub status: unsafe extern "C" fn(*mut c_void, *mut Status),
     pub reset: unsafe extern "C" fn(*mut c_void, u32),
@@ -93,9 +92,7 @@ impl Functions {
         unsafe {
             let library = libloading::Library::new(path).map_err(error)?;
             Ok(Functions {
-                new: *library.get(b"spatten_system_new\0").map_err(error)?,
-                free: *library.get(b"spatten_system_free\0").map_err(error)?,
-                trace: *library.get(b"spatten_system_trace\0").map_err(error)?,
+                lifecycle: Lifecycle::load(&library).map_err(error)?,
                 configure: *library.get(b"spatten_system_configure\0").map_err(error)?,
                 status: *library.get(b"spatten_system_status\0").map_err(error)?,
                 reset: *library.get(b"spatten_system_reset\0").map_err(error)?,

@@ -9,8 +9,9 @@ mod ffi;
 mod shim;
 
 use super::library::{Builder, Checks, Design, Shim};
+use super::lifecycle::{self, Model};
 use super::{END_HUNG, END_PROTOCOL, Error};
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::CStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ impl Builder {
         let ports = shim::Ports::of(&design.interface)?;
         let shim = Shim {
             driver: &[
+                lifecycle::HEADER,
                 ("stream_driver.h", super::library::DRIVER),
                 ("system_driver.h", include_str!("../../../sim/system_driver.h")),
             ],
@@ -235,8 +237,8 @@ pub struct Traffic {
 /// One instance of a built top, with its memory and host. It stays on the thread that made it. After an error it is
 /// broken and does nothing any more.
 pub struct System {
+    model: Model, // freed before the library
     library: Arc<SystemLibrary>,
-    handle: *mut c_void,
 }
 
 impl System {
@@ -245,14 +247,10 @@ impl System {
     /// # Errors
     /// [`Error::Construct`] when the model stops in its constructor.
     pub fn new(library: &Arc<SystemLibrary>, memory: &MemoryModel, seed: u64) -> Result<Self, Error> {
-        // SAFETY: `new` takes any seed and returns null or an instance that `free` takes back.
-        let handle = unsafe { (library.functions.new)(seed) };
-        if handle.is_null() {
-            return Err(Error::Construct(library.top.clone()));
-        }
+        let model = Model::new(library.functions.lifecycle, &library.top, seed)?;
         let mut system = System {
             library: library.clone(),
-            handle,
+            model,
         };
         system.configure(memory);
         Ok(system)
@@ -268,21 +266,13 @@ impl System {
     /// # Errors
     /// [`Error::Unsupported`] when the design was built without `trace`.
     pub fn trace(&mut self, path: &Path) -> Result<(), Error> {
-        let text = path.to_str().and_then(|p| CString::new(p).ok());
-        let text =
-            text.ok_or_else(|| Error::Unsupported(format!("not a usable file name: {}", path.display())))?;
-        // SAFETY: the handle is live, the string ends in NUL and is copied.
-        if unsafe { (self.library.functions.trace)(self.handle, text.as_ptr()) } {
-            Ok(())
-        } else {
-            Err(Error::Unsupported("the design was built without trace".into()))
-        }
+        self.model.trace(path)
     }
 
     /// Changes the memory's behaviour from now on; what it holds stays.
     pub fn configure(&mut self, memory: &MemoryModel) {
-        // SAFETY: the handle is live, the structure is read during the call.
-        unsafe { (self.library.functions.configure)(self.handle, &memory.ffi()) }
+        // SAFETY: the model is live, the structure is read during the call.
+        unsafe { (self.library.functions.configure)(self.model.pointer(), &memory.ffi()) }
     }
 
     /// Holds reset for so many cycles; the memory's transactions are forgotten, its contents stay.
@@ -290,8 +280,8 @@ impl System {
     /// # Errors
     /// Why the system cannot go on.
     pub fn reset(&mut self, cycles: u32) -> Result<(), Broken> {
-        // SAFETY: the handle is live.
-        unsafe { (self.library.functions.reset)(self.handle, cycles.max(1)) };
+        // SAFETY: the model is live.
+        unsafe { (self.library.functions.reset)(self.model.pointer(), cycles.max(1)) };
         self.check()
     }
 
@@ -315,8 +305,8 @@ impl System {
                 }
             })
             .collect();
-        // SAFETY: the handle is live, the array is used during the call only.
-        unsafe { (self.library.functions.host)(self.handle, ops.as_mut_ptr(), ops.len() as u64) };
+        // SAFETY: the model is live, the array is used during the call only.
+        unsafe { (self.library.functions.host)(self.model.pointer(), ops.as_mut_ptr(), ops.len() as u64) };
         self.check()?;
         Ok(ops
             .iter()
@@ -332,8 +322,8 @@ impl System {
     /// # Errors
     /// Why the system cannot go on: hung when no memory channel moved for long.
     pub fn wait_irq(&mut self, limit: u64) -> Result<bool, Broken> {
-        // SAFETY: the handle is live.
-        let high = unsafe { (self.library.functions.wait)(self.handle, limit) };
+        // SAFETY: the model is live.
+        let high = unsafe { (self.library.functions.wait)(self.model.pointer(), limit) };
         self.check()?;
         Ok(high)
     }
@@ -343,15 +333,15 @@ impl System {
     /// # Errors
     /// Why the system cannot go on.
     pub fn run(&mut self, cycles: u64) -> Result<(), Broken> {
-        // SAFETY: the handle is live.
-        unsafe { (self.library.functions.run)(self.handle, cycles) };
+        // SAFETY: the model is live.
+        unsafe { (self.library.functions.run)(self.model.pointer(), cycles) };
         self.check()
     }
 
     /// Whether no memory transaction is under way.
     pub fn quiet(&self) -> bool {
-        // SAFETY: the handle is live.
-        unsafe { (self.library.functions.quiet)(self.handle) }
+        // SAFETY: the model is live.
+        unsafe { (self.library.functions.quiet)(self.model.pointer()) }
     }
 
     /// Where time stands.
@@ -372,9 +362,15 @@ impl System {
     /// When there is no such channel.
     pub fn inject(&mut self, channel: usize, side: Side, nth: u64, fault: Fault) {
         let channel = self.channel(channel);
-        // SAFETY: the handle is live, the channel exists.
+        // SAFETY: the model is live, the channel exists.
         unsafe {
-            (self.library.functions.inject)(self.handle, channel, side == Side::Read, nth, fault as u32);
+            (self.library.functions.inject)(
+                self.model.pointer(),
+                channel,
+                side == Side::Read,
+                nth,
+                fault as u32,
+            );
         }
     }
 
@@ -389,18 +385,18 @@ impl System {
             packed.extend_from_slice(&address.to_ne_bytes());
             packed.extend_from_slice(bytes);
         }
-        // SAFETY: the handle is live, the channel exists, and there are so many sectors in the array.
+        // SAFETY: the model is live, the channel exists, and there are so many sectors in the array.
         unsafe {
             let count = (packed.len() / ffi::PUT) as u64;
-            (self.library.functions.put)(self.handle, channel, packed.as_ptr(), count);
+            (self.library.functions.put)(self.model.pointer(), channel, packed.as_ptr(), count);
         }
     }
 
     /// Empties the memory of every channel.
     pub fn clear(&mut self) {
         for channel in 0..self.library.channels {
-            // SAFETY: the handle is live, the channel exists.
-            unsafe { (self.library.functions.clear)(self.handle, channel) }
+            // SAFETY: the model is live, the channel exists.
+            unsafe { (self.library.functions.clear)(self.model.pointer(), channel) }
         }
     }
 
@@ -411,10 +407,10 @@ impl System {
     pub fn written(&mut self, channel: usize) -> Vec<Written> {
         let channel = self.channel(channel);
         let mut pointer = std::ptr::null();
-        // SAFETY: the handle is live, the channel exists; the array that the call points to has so many entries and
+        // SAFETY: the model is live, the channel exists; the array that the call points to has so many entries and
         // lives until the next call.
         let bytes = unsafe {
-            let count = (self.library.functions.drain)(self.handle, channel, &mut pointer) as usize;
+            let count = (self.library.functions.drain)(self.model.pointer(), channel, &mut pointer) as usize;
             match count {
                 0 => &[],
                 _ => std::slice::from_raw_parts(pointer, count * ffi::DRAINED),
@@ -441,8 +437,8 @@ impl System {
     pub fn traffic(&self, channel: usize) -> Traffic {
         let channel = self.channel(channel);
         let mut traffic = ffi::Traffic::default();
-        // SAFETY: the handle is live, the channel exists, the structure is filled in.
-        unsafe { (self.library.functions.traffic)(self.handle, channel, &mut traffic) };
+        // SAFETY: the model is live, the channel exists, the structure is filled in.
+        unsafe { (self.library.functions.traffic)(self.model.pointer(), channel, &mut traffic) };
         Traffic {
             reads: traffic.reads,
             read_beats: traffic.read_beats,
@@ -462,9 +458,9 @@ impl System {
 
     fn status(&self) -> ffi::Status {
         let mut status = std::mem::MaybeUninit::<ffi::Status>::zeroed();
-        // SAFETY: the handle is live; the call fills the whole structure.
+        // SAFETY: the model is live; the call fills the whole structure.
         unsafe {
-            (self.library.functions.status)(self.handle, status.as_mut_ptr());
+            (self.library.functions.status)(self.model.pointer(), status.as_mut_ptr());
             status.assume_init()
         }
     }
@@ -483,12 +479,5 @@ impl System {
             END_PROTOCOL => Broken::Protocol(message),
             _ => Broken::Stopped(message),
         })
-    }
-}
-
-impl Drop for System {
-    fn drop(&mut self) {
-        // SAFETY: the handle came from `new` and is freed once.
-        unsafe { (self.library.functions.free)(self.handle) }
     }
 }

@@ -4,6 +4,8 @@
 use super::Error;
 use crate::config::Reset;
 use crate::rtl::Interface;
+use crate::rtl::spatten_top::SLAVE;
+use crate::sim::shim::clock_and_reset;
 use std::fmt::Write;
 
 /// What the driver must know of a top's AXI ports.
@@ -18,29 +20,6 @@ pub(super) struct Ports {
     /// Bits of their IDs.
     pub id: u32,
 }
-
-/// Single-bit ports of the AXI4-Lite slave, of an AXI4 master, that must be there.
-const LITE: &[(&str, u32)] = &[
-    ("awvalid", 1),
-    ("awready", 1),
-    ("awaddr", 20),
-    ("awprot", 3),
-    ("wvalid", 1),
-    ("wready", 1),
-    ("wdata", 32),
-    ("wstrb", 4),
-    ("bvalid", 1),
-    ("bready", 1),
-    ("bresp", 2),
-    ("arvalid", 1),
-    ("arready", 1),
-    ("araddr", 20),
-    ("arprot", 3),
-    ("rvalid", 1),
-    ("rready", 1),
-    ("rdata", 32),
-    ("rresp", 2),
-];
 
 impl Ports {
     /// Finds the ports of a top by their names.
@@ -60,7 +39,7 @@ impl Ports {
             ))),
         };
         want("irq".into(), 1)?;
-        for &(name, bits) in LITE {
+        for (name, bits, _) in SLAVE {
             want(format!("s_axi_{name}"), bits)?;
         }
         let channels = (0..)
@@ -133,11 +112,7 @@ impl Ports {
 
 /// The contents of `dut.h`.
 pub(super) fn header(ports: &Ports, reset: Reset) -> String {
-    let (port, active) = match reset {
-        Reset::SyncHigh | Reset::AsyncHigh => ("rst", "on"),
-        Reset::SyncLow | Reset::AsyncLow => ("rst_n", "!on"),
-    };
-    let asynchronous = matches!(reset, Reset::AsyncHigh | Reset::AsyncLow);
+    let clock_and_reset = clock_and_reset(reset);
     let Ports {
         channels,
         data,
@@ -151,12 +126,9 @@ pub(super) fn header(ports: &Ports, reset: Reset) -> String {
 
 struct Dut : spatten::Wrapper<Vdut> {{
     using Wrapper::Wrapper;
-    static constexpr bool kAsyncReset = {asynchronous};
     static constexpr uint32_t kDataBytes = {bytes};
     static constexpr uint32_t kAddressBits = {address};
-    static CData& clock(Vdut& t) {{ return t.clk; }}
-    static void assert_reset(Vdut& t, bool on) {{ t.{port} = {active}; }}
-    static bool irq(Vdut& t) {{ return t.irq; }}
+{clock_and_reset}    static bool irq(Vdut& t) {{ return t.irq; }}
 "#
     );
     for c in 0..*channels {
