@@ -5,13 +5,11 @@ use crate::config::{PRESETS, Preset};
 use crate::flow::depth::{Depth, Yosys, reduced, subjects};
 use crate::report::{depth_page, depth_table};
 use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Presets looked at when none is named.
 const USUAL: [&str; 2] = ["spatten", "spatten-1-8"];
@@ -82,12 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     let yosys = Yosys::find()?;
-    let bar = ProgressBar::new(work.len() as u64);
-    bar.set_style(
-        ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} blocks, {elapsed} {msg}")
-            .context("progress bar")?,
-    );
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = super::progress::bar(work.len() as u64, "blocks");
     let depths: Vec<(usize, Depth)> = work
         .par_iter()
         .with_max_len(1)

@@ -12,6 +12,7 @@ mod generate;
 pub mod model;
 mod pack;
 mod presets;
+mod progress;
 pub mod replay;
 pub mod sim;
 pub mod soak;

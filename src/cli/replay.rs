@@ -1,6 +1,7 @@
 //! `spatten-gen replay`: a published pruning trace on the RTL of the whole core.
 
-use super::system::{Job, RunArgs, spinner, visit};
+use super::progress::spinner;
+use super::system::{Job, RunArgs, visit};
 use crate::bench::system::Flow;
 use crate::golden::replay::{Trace, record};
 use anyhow::Context as _;
@@ -52,9 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = spinner(format!("golden model, {} layers", trace.steps.len()));
     let first = trace.steps[0].token;
     let mut visits = Vec::new();
-    let case = record(&config, &trace, args.seed, |step, command, result| {
+    let case = record(&config, &trace, args.seed, |step, _, result| {
         let token = (step.token - first) as usize;
-        visits.push(visit(&config, token, step.layer as usize, command, result));
+        visits.push(visit(&config, token, step.layer as usize, result));
     });
     bar.finish_and_clear();
     let mut arguments = format!("replay --workload {name}");

@@ -1,7 +1,8 @@
 //! `spatten-gen sim`: the RTL of the whole core on a real model, a random case or a case from a file.
 
 use super::model::{PlanArgs, Progress};
-use super::system::{Job, RunArgs, bar_of, spinner, visit, visits};
+use super::progress;
+use super::system::{Job, RunArgs, visit, visits};
 use crate::bench::system::{Flow, Rig};
 use crate::config::Config;
 use crate::golden::case::Case;
@@ -133,11 +134,11 @@ struct Soak {
 }
 
 fn soak(args: &Args, config: &Config, first: u64, count: u64) -> anyhow::Result<ExitCode> {
-    let bar = spinner("building the model of the core".into());
+    let bar = progress::spinner("building the model of the core");
     let rig = Rig::new(&Builder::new()?, config, Checks::All, None);
     bar.finish_and_clear();
     let rig = rig?;
-    let bar = bar_of(count, "seeds");
+    let bar = progress::bar(count, "seeds");
     let start = Instant::now();
     let mut soak = Soak {
         runs: 0,
@@ -235,7 +236,7 @@ fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {
     let progress = Progress::new(run.commands() as u64);
     let mut seen = Vec::new();
     let case = run.record(false, |v| {
-        seen.push(visit(config, v.step, v.layer, v.command, v.result));
+        seen.push(visit(config, v.step, v.layer, v.result));
         progress.step();
     });
     progress.finish();

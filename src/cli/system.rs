@@ -1,17 +1,18 @@
 //! What `sim` and `replay` share: the memory's flags, the run, the report.
 
+use super::progress;
 use crate::bench::system::{Flow, Rig};
 use crate::config::{Config, PARAMETERS};
+use crate::golden::LayerResult;
+use crate::golden::attention::Row;
 use crate::golden::case::{Case, Outcome};
-use crate::golden::{LayerCommand, LayerResult};
 use crate::report::{Channel, Resource, RunReport, Visit};
 use crate::sim::system::MemoryModel;
 use crate::sim::{Builder, Checks};
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How the core is run, and what is said of it.
 #[derive(clap::Args, Clone, Debug)]
@@ -55,16 +56,14 @@ pub(super) struct Job {
     pub flow: Flow,
 }
 
+/// Mean over the rows of their largest probability; 0 without rows.
+fn mean_maximum(rows: &[Row], prob_width: u32) -> f64 {
+    let sum: f64 = rows.iter().map(|row| f64::from(row.max_prob)).sum();
+    sum / rows.len().max(1) as f64 / f64::from(1u32 << prob_width)
+}
+
 /// What the report says of an executed command.
-pub(super) fn visit(
-    config: &Config,
-    step: usize,
-    layer: usize,
-    _: &LayerCommand,
-    result: &LayerResult,
-) -> Visit {
-    let rows = result.rows.len().max(1) as f64;
-    let scale = f64::from(1u32 << config.prob_width);
+pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerResult) -> Visit {
     Visit {
         step,
         layer,
@@ -74,7 +73,7 @@ pub(super) fn visit(
         redone: result.work.redone_rows,
         sectors: result.sectors.total(),
         values: result.work.kept_values,
-        maximum: result.rows.iter().map(|row| f64::from(row.max_prob)).sum::<f64>() / rows / scale,
+        maximum: mean_maximum(&result.rows, config.prob_width),
     }
 }
 
@@ -84,7 +83,6 @@ pub(super) fn visits(case: &Case) -> Vec<Visit> {
         Some(Outcome::Executed(executed)) => Some(executed),
         _ => None,
     });
-    let scale = f64::from(1u32 << case.config.prob_width);
     executed
         .enumerate()
         .map(|(layer, executed)| Visit {
@@ -95,36 +93,10 @@ pub(super) fn visits(case: &Case) -> Vec<Visit> {
             redone: executed.work.redone_rows,
             sectors: executed.sectors.total(),
             values: executed.work.kept_values,
-            maximum: executed
-                .rows
-                .iter()
-                .map(|row| f64::from(row.max_prob))
-                .sum::<f64>()
-                / executed.rows.len().max(1) as f64
-                / scale,
+            maximum: mean_maximum(&executed.rows, case.config.prob_width),
             step: 0,
         })
         .collect()
-}
-
-/// A spinner with a message, on a terminal.
-pub(super) fn spinner(message: String) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_message(message);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-/// A progress bar over so many things, on a terminal.
-pub(super) fn bar_of(length: u64, unit: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    let template = format!("{{spinner}} [{{bar:40}}] {{pos}}/{{len}} {unit}, {{eta}} left");
-    let style = ProgressStyle::with_template(&template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 impl RunArgs {
@@ -146,7 +118,7 @@ impl RunArgs {
             },
         };
         let checks = if self.checks { Checks::All } else { Checks::None };
-        let bar = spinner("building the model of the core".into());
+        let bar = progress::spinner("building the model of the core");
         let builder = Builder::new()?;
         let rig = match &self.waves {
             Some(_) => Rig::traced(&builder, config),
@@ -160,7 +132,7 @@ impl RunArgs {
             .iter()
             .filter(|event| event.command.is_some())
             .count();
-        let bar = bar_of(commands as u64, "commands");
+        let bar = progress::bar(commands as u64, "commands");
         let start = Instant::now();
         let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
         if let Some(file) = &self.waves {
