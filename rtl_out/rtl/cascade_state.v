@@ -110,7 +110,7 @@ module cascade_state (
   localparam TOKEN_W = 10;
   localparam HEAD_W  = 5;
   localparam ID_W    = 10;  // bits of either id
-  // what the host wrote may be too large for an id: then bit ID_W is set
+  // What the host wrote may be too large for an id: then bit ID_W is set.
   localparam ENTRY_W = ID_W + 1;
   localparam N_W     = 11;
   localparam WORDS   = 64;
@@ -438,8 +438,8 @@ module cascade_state (
   wire [LANES*ENTRY_W-1:0] store_entries;
   wire [LANES*ENTRY_W-1:0] keep_entries;
   wire [      COUNT_W-1:0] keep_count;
-  wire [             31:0] fill_first = {{(32 - WORD_W - 1 - SHIFT) {1'b0}}, next_word_q,
-      {SHIFT{1'b0}}};
+  wire [             31:0] fill_first = {{(32 - WORD_W - 1 - SHIFT) {1'b0}},
+      next_word_q, {SHIFT{1'b0}}};
   wire [             31:0] fill_after = fill_first + LANES;
 
   assign filled   = fill_after >= op_value;
@@ -450,8 +450,8 @@ module cascade_state (
       localparam [LANE_W-1:0] NUMBER = lane;
 
       assign fill_entries[lane*ENTRY_W+:ENTRY_W] = fill_first[ENTRY_W-1:0] + lane;
-      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ? {oversize,
-          op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
+      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ?
+          {oversize, op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
     end
   endgenerate
 
@@ -585,8 +585,9 @@ module cascade_state (
 
   always @(posedge clk) begin
     if (rst) unpacked_q <= {COUNT_W{1'b0}};
-    else if (head_sweep && head_word_valid && head_ready) unpacked_q <= unpack_end ?
-        {COUNT_W{1'b0}} : unpacked;
+    else if (head_sweep && head_word_valid && head_ready) begin
+      unpacked_q <= unpack_end ? {COUNT_W{1'b0}} : unpacked;
+    end
   end
 
   head_importance u_head_importance (
@@ -596,7 +597,7 @@ module cascade_state (
       .push_ready    (head_ready),
       .push_code     (rows_pass ? ADD_ROW : push_heads ? push_code : READ_ONE),
       .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] :
-          shifted_heads[HEAD_W-1:0]),
+                      shifted_heads[HEAD_W-1:0]),
       .push_value    (rows_pass ? magnitude_value : op_value),
       .push_shift    (op_value[4:0]),
       .push_last     (push_heads || (unpack_end && head_word_last)),
@@ -625,7 +626,7 @@ module cascade_state (
   wire [      LANES*ID_W-1:0] engine_ids;
   wire [        LANES*33-1:0] unused_keys;
   wire [      LANES*ID_W-1:0] kept_ids;
-  wire [                 1:0] unused_pass;
+  wire                        unused_pass;
 
   assign head_key_ready  = pruning ? packer_ready : 1'b1;
   assign token_key_ready = pruning ? engine_ready : 1'b1;
@@ -660,8 +661,8 @@ module cascade_state (
       wire [  ID_W-1:0] head_number = {{(ID_W - HEAD_W) {1'b0}}, of_head[32+:HEAD_W]};
       wire [  ID_W-1:0] token_number = {token_ids[lane*TOKEN_W+:TOKEN_W]};
 
-      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} : {token_guarded[lane],
-          token_importances[lane*32+:32]};
+      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} :
+          {token_guarded[lane], token_importances[lane*32+:32]};
       assign engine_ids[lane*ID_W+:ID_W] = of_heads ? head_number : token_number;
       assign keep_entries[lane*ENTRY_W+:ENTRY_W] = {1'b0, kept_ids[lane*ID_W+:ID_W]};
     end
@@ -671,7 +672,7 @@ module cascade_state (
       .KEY_W      (33),
       .PAYLOAD_W  (ID_W),
       .MAX_ROW    (1024),
-      .UNITS      (2),
+      .UNITS      (1),
       .BUFFER_ROWS(1)
   ) u_topk_engine (
       .clk          (clk),

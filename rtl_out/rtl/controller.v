@@ -307,6 +307,7 @@ module controller (
   wire step_starts = state_q == STEP && needed && !step_waits;
   wire layer_starts = state_q == STEP && step_q == RUN;
   wire finishes = state_q == STEP && step_q == FINISH;
+  wire step_over = state_q == STEP && !needed && step_q != RUN && step_q != FINISH;
 
   // ---- the host's access ------------------------------------------------------------------------
 
@@ -330,11 +331,11 @@ module controller (
   end
 
   wire [ 3:0] host_code = host_size ? RESIZE :
-                          (state_table == TOKENS || state_table == HEADS) ? (state_write ? WRITE :
-                              READ) :
+                          (state_table == TOKENS || state_table == HEADS) ?
+                          (state_write ? WRITE : READ) :
                           state_write ? SET : RECALL;
-  wire        host_of_heads = host_size ? state_index[0] : (state_table != TOKENS &&
-      state_table != TOKEN_WEIGHTS);
+  wire        host_of_heads = host_size ? state_index[0] :
+      (state_table != TOKENS && state_table != TOKEN_WEIGHTS);
 
   // ---- the operation that runs ------------------------------------------------------------------
 
@@ -365,8 +366,8 @@ module controller (
   reg         scanned_heads_q;
   wire        checked = check_q == 3'd4;
   wire        scan_now = checked && early == 5'd0 &&
-                         ((scan_tokens && !scanned_tokens_q && !too_long) || (scan_heads &&
-                             !scanned_heads_q && !too_many));
+                         ((scan_tokens && !scanned_tokens_q && !too_long) ||
+                          (scan_heads && !scanned_heads_q && !too_many));
   wire        scan_of_heads = !(scan_tokens && !scanned_tokens_q);
   wire        after = step_q > RUN;
 
@@ -379,8 +380,8 @@ module controller (
     if (rst) op_valid_q <= 1'b0;
     else if (flush) op_valid_q <= 1'b0;
     else if (op_valid_q) op_valid_q <= !op_ready;
-    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) || ((host_folds || host_works)
-        && quiet);
+    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) ||
+        ((host_folds || host_works) && quiet);
   end
 
   always @(posedge clk) begin
@@ -402,8 +403,7 @@ module controller (
         op_value_q <= step_value;
       end
       op_k_q     <= step_list ? (after ? command_head_prune_after : command_head_prune_before) :
-                                (after ? command_token_prune_after_k :
-                                    command_token_prune_before_k);
+                    after ? command_token_prune_after_k : command_token_prune_before_k;
       op_first_q <= after ? command_token_guards_after_first : command_token_guards_before_first;
       op_last_q  <= after ? command_token_guards_after_last : command_token_guards_before_last;
     end
@@ -415,9 +415,8 @@ module controller (
   wire refused_late = late != 5'd0;
   wire refused = refused_early || too_long || too_many || code_q != 8'd0 || refused_late;
   wire judged = state_q == CHECK && checked && !scan_now && !op_valid_q && slot_free;
-  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST : too_many ?
-      HEAD_LIST :
-                       (code_q != 8'd0) ? code_q : {3'd0, late};
+  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST :
+                       too_many ? HEAD_LIST : (code_q != 8'd0) ? code_q : {3'd0, late};
   wire drained = drained_q == 5'd31 && memory_idle;
 
   always @(posedge clk) begin
@@ -476,8 +475,9 @@ module controller (
 
       if (failed && !closed) code_q <= read_error ? READ_ERROR : WRITE_ERROR;
       else if (state_q == IDLE) code_q <= 8'd0;
-      else if (op_done && scanning_q && op_bad && code_q == 8'd0) code_q <= op_list_q ? HEAD_LIST :
-          TOKEN_LIST;
+      else if (op_done && scanning_q && op_bad && code_q == 8'd0) begin
+        code_q <= op_list_q ? HEAD_LIST : TOKEN_LIST;
+      end
 
       if (abort) flush_tell_q <= 1'b0;
       else if (failed && !closed) flush_tell_q <= 1'b1;
@@ -486,10 +486,9 @@ module controller (
       else if (drained_q != 5'd31) drained_q <= drained_q + 5'd1;
 
       if (state_q == IDLE) step_q <= FOLD_FIRST;
-      else if (state_q == STEP && (!needed || layer_starts) && !finishes && step_q != RUN)
-          step_q <= step_q + 5'd1;
-      else if ((state_q == OP && op_done) || (state_q == LAYER && layer_ready)) step_q <= step_q +
-          5'd1;
+      else if (step_over || (state_q == OP && op_done) || (state_q == LAYER && layer_ready)) begin
+        step_q <= step_q + 5'd1;
+      end
     end
   end
 
@@ -506,6 +505,12 @@ module controller (
   end
 
   wire host_writes = host_done && state_write;
+  wire writes_scalar = host_writes && state_table == SCALARS;
+  wire writes_length = writes_scalar && state_index[1:0] == 2'd0;
+  wire writes_heads = writes_scalar && state_index[1:0] == 2'd1;
+  wire touches_tokens = (host_writes && state_table == TOKENS) ||
+                        (writes_scalar && !state_index[0]);
+  wire touches_heads = (host_writes && state_table == HEADS) || (writes_scalar && state_index[0]);
   wire accepted = judged && !refused;
 
   always @(posedge clk) begin
@@ -515,17 +520,13 @@ module controller (
       tokens_written_q <= 1'b0;
       heads_written_q  <= 1'b0;
     end else begin
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd0)
-          length_q <= state_data[15:0];
+      if (writes_length) length_q <= state_data[15:0];
       else if (op_done && state_q == OP && step_q == APPEND_ZERO) length_q <= length_q + 16'd1;
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd1)
-          all_heads_q <= state_data[15:0];
+      if (writes_heads) all_heads_q <= state_data[15:0];
 
-      if (host_writes && (state_table == TOKENS || (state_table == SCALARS && !state_index[0])))
-          tokens_written_q <= 1'b1;
+      if (touches_tokens) tokens_written_q <= 1'b1;
       else if (accepted) tokens_written_q <= 1'b0;
-      if (host_writes && (state_table == HEADS || (state_table == SCALARS && state_index[0])))
-          heads_written_q <= 1'b1;
+      if (touches_heads) heads_written_q <= 1'b1;
       else if (accepted) heads_written_q <= 1'b0;
     end
   end
@@ -602,8 +603,8 @@ module controller (
     end else begin
       if ((judged && refused) || finishes) slot_q <= slot_q + 1'b1;
       if (retire) retire_q <= retire_q + 1'b1;
-      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) & ~(retire ?
-          one_slot << retire_q : {SLOTS{1'b0}});
+      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) &
+          ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
       over_q <= (over_q | ((judged && refused) || finishes ? one_slot << slot_q : {SLOTS{1'b0}})) &
                 ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
     end

@@ -160,8 +160,8 @@ module fetch_scheduler (
   wire               pick = !busy_q;
   wire               pick_values = pick && values_valid && !second_q;
   wire               pick_redo = pick && redo_valid && !values_valid && order_ready && !second_q;
-  wire               pick_task = pick && task_valid && (second_q || (!values_valid &&
-      !redo_valid && allowed)) && order_ready;
+  wire               pick_task = pick && task_valid && (second_q ||
+      (!values_valid && !redo_valid && allowed)) && order_ready;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
   wire               two_jobs = single || run;
@@ -196,8 +196,7 @@ module fetch_scheduler (
       .wr_slot(table_slot),
       .wr_data({table_n, table_dim, table_query, table_key_mode, table_value_mode,
                 table_key_m, table_key_l, table_value_m, table_value_l, table_q_stride,
-                    table_k_msb_stride,
-                table_k_lsb_stride, table_v_msb_stride, table_v_lsb_stride}),
+                table_k_msb_stride, table_k_lsb_stride, table_v_msb_stride, table_v_lsb_stride}),
       .rd_slot(command_slot),
       .rd_data({n, dim, query, key_mode, value_mode, key_m, key_l, value_m, value_l,
                 q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride})
@@ -252,7 +251,7 @@ module fetch_scheduler (
   assign order_n     = pick_redo ? n : task_n;
   assign order_ctx   = pick_redo ? redo_ctx | 29'd16777216 :
                        {task_release, single, task_force, keeps_scores, 1'b0, task_slot, this_row,
-                           task_head, task_k};
+                        task_head, task_k};
 
   // ---- accounts ---------------------------------------------------------------------------------
 
@@ -274,11 +273,11 @@ module fetch_scheduler (
   wire                reserve = new_row && single;
   wire                unused_room, unused_back;
   wire                unused_ctx = &{1'b0, ctx};
-  wire                fits = kept_free_q >= kept_need && (!key_mode[1] ||
-      store_free_q >= store_need);
+  wire                fits = kept_free_q >= kept_need &&
+      (!key_mode[1] || store_free_q >= store_need);
 
-  assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} : !row || (!used_q[slot_q] &&
-      (!single || fits));
+  assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
+      !row || (!used_q[slot_q] && (!single || fits));
 
   stream_fifo #(
       .WIDTH(STORE_W),
@@ -327,8 +326,8 @@ module fetch_scheduler (
   wire               job_room;
   wire               ids_end;  // the list's last word is taken
   wire               redone = ctx[24];
-  wire               value_lsbs = value_mode == ALWAYS || (value_mode == WITH_ROW && (redone ||
-      key_mode == ALWAYS));
+  wire               value_lsbs = value_mode == ALWAYS ||
+      (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
   wire               of_values = pick_values || (run && second_q);
   wire               of_query = !of_values && !pick_redo && !(run || (single && second_q));
   wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
@@ -361,13 +360,13 @@ module fetch_scheduler (
         job_q <= {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
                   pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
                   1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
-                      through, what};
+                  through, what};
       end else if (of_query) begin
         job_q <= {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
-            dim, through, what};
+                  dim, through, what};
       end else begin
-        job_q <= {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
-            k_lsb_stride,
+        job_q <= {task_k_msb_base, k_msb_stride,
+                  pick_redo ? k_lsb_base : task_k_lsb_base, k_lsb_stride,
                   !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim, through, what};
       end
     end
@@ -386,7 +385,7 @@ module fetch_scheduler (
       .pop_valid (job_valid),
       .pop_ready (job_ready),
       .pop_data  ({job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride, job_use_msb,
-          job_use_lsb, job_m, job_l,
+                   job_use_lsb, job_m, job_l,
                    job_dim, job_ctx})
   );
 
@@ -397,8 +396,8 @@ module fetch_scheduler (
 
   wire                     from_list = source_q == LIST_IDS;
   wire                     from_kept = source_q == KEPT_IDS;
-  wire                     ids_valid = ids_left_q && (from_list ? word_valid : from_kept ?
-      kept_word_valid : 1'b1);
+  wire                     ids_valid = ids_left_q && (from_list ? word_valid :
+      from_kept ? kept_word_valid : 1'b1);
   wire                     ids_ready;
   wire                     ids_last = from_list ? word_last : from_kept ? kept_word_last : 1'b1;
   wire [      COUNT_W-1:0] ids_count = from_list ? word_count : from_kept ? kept_word_count : ONE;
@@ -415,8 +414,8 @@ module fetch_scheduler (
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_id
       if (lane == 0) begin : g_first
-        assign ids[TOKEN_W-1:0] = from_list ? word_ids[TOKEN_W-1:0] : from_kept ?
-            kept_word_ids[TOKEN_W-1:0] : one_id_q;
+        assign ids[TOKEN_W-1:0] = from_list ? word_ids[TOKEN_W-1:0] :
+            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id_q;
       end else begin : g_other
         assign ids[lane*TOKEN_W+:TOKEN_W] = from_list ? word_ids[lane*ID_W+:TOKEN_W] :
             kept_word_ids[lane*ID_W+:TOKEN_W];

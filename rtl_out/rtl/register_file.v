@@ -999,15 +999,40 @@ module register_file (
     end
   end
 
-  assign channel_base = {channel_base_15_high_q, channel_base_15_low_q, channel_base_14_high_q,
-      channel_base_14_low_q, channel_base_13_high_q, channel_base_13_low_q, channel_base_12_high_q,
-      channel_base_12_low_q, channel_base_11_high_q, channel_base_11_low_q, channel_base_10_high_q,
-      channel_base_10_low_q, channel_base_9_high_q, channel_base_9_low_q, channel_base_8_high_q,
-      channel_base_8_low_q, channel_base_7_high_q, channel_base_7_low_q, channel_base_6_high_q,
-      channel_base_6_low_q, channel_base_5_high_q, channel_base_5_low_q, channel_base_4_high_q,
-      channel_base_4_low_q, channel_base_3_high_q, channel_base_3_low_q, channel_base_2_high_q,
-      channel_base_2_low_q, channel_base_1_high_q, channel_base_1_low_q, channel_base_0_high_q,
-      channel_base_0_low_q};
+  assign channel_base = {
+    channel_base_15_high_q, channel_base_15_low_q,
+
+    channel_base_14_high_q, channel_base_14_low_q,
+
+    channel_base_13_high_q, channel_base_13_low_q,
+
+    channel_base_12_high_q, channel_base_12_low_q,
+
+    channel_base_11_high_q, channel_base_11_low_q,
+
+    channel_base_10_high_q, channel_base_10_low_q,
+
+    channel_base_9_high_q, channel_base_9_low_q,
+
+    channel_base_8_high_q, channel_base_8_low_q,
+
+    channel_base_7_high_q, channel_base_7_low_q,
+
+    channel_base_6_high_q, channel_base_6_low_q,
+
+    channel_base_5_high_q, channel_base_5_low_q,
+
+    channel_base_4_high_q, channel_base_4_low_q,
+
+    channel_base_3_high_q, channel_base_3_low_q,
+
+    channel_base_2_high_q, channel_base_2_low_q,
+
+    channel_base_1_high_q, channel_base_1_low_q,
+
+    channel_base_0_high_q, channel_base_0_low_q
+
+  };
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
   assign axi_qos      = axi_attributes_q[11:8];

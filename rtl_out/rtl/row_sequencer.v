@@ -299,8 +299,8 @@ module row_sequencer (
   // The head behind must be known before the last row says whether the run ends.
   wire known = head_last_q || next_valid;
 
-  assign head_done = (state_q == SINGLE && task_taken) || (state_q == ROWS && row_taken &&
-      row_last);
+  assign head_done = (state_q == SINGLE && task_taken) ||
+      (state_q == ROWS && row_taken && row_last);
 
   always @(posedge clk) begin
     if (rst) state_q <= IDLE;
@@ -309,8 +309,9 @@ module row_sequencer (
         IDLE:    if (layer_valid) state_q <= PREPARE;
         PREPARE: if (prepared) state_q <= STEP;
         STEP: begin
-          if (arrived && known) state_q <= command_generation ? SINGLE : fresh_q ? BEGIN_RUN :
-              BEGIN_HEAD;
+          if (arrived && known) begin
+            state_q <= command_generation ? SINGLE : fresh_q ? BEGIN_RUN : BEGIN_HEAD;
+          end
         end
         SINGLE:     if (task_taken) state_q <= head_last_q ? END : STEP;
         BEGIN_RUN:  if (task_taken) state_q <= BEGIN_HEAD;

@@ -1799,15 +1799,13 @@ module spatten_top (
       .push_valid(task_valid),
       .push_ready(task_ready),
       .push_data ({task_kind, layer_slot, task_head, task_n, task_k, task_release, task_force,
-          task_q_base,
-                   task_k_msb_base, task_k_lsb_base, task_v_msb_base, task_v_lsb_base,
-                       task_place_word}),
+                   task_q_base, task_k_msb_base, task_k_lsb_base, task_v_msb_base,
+                   task_v_lsb_base, task_place_word}),
       .pop_valid (next_valid),
       .pop_ready (next_ready),
       .pop_data  ({next_kind, next_slot, next_head, next_n, next_k, next_release, next_force,
-          next_q_base,
-                   next_k_msb_base, next_k_lsb_base, next_v_msb_base, next_v_lsb_base,
-                       next_place_word})
+                   next_q_base, next_k_msb_base, next_k_lsb_base, next_v_msb_base,
+                   next_v_lsb_base, next_place_word})
   );
 
   wire [1:0] layer_dim = command_shape_head_dim[7] ? 2'd2 : command_shape_head_dim[6] ? 2'd1 : 2'd0;

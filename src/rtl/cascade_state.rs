@@ -1,6 +1,6 @@
 //! Cascade state: lists of kept tokens and heads, their importance, and what prunes them.
 
-use super::core::{Core, magnitude, probabilities};
+use super::core::{Core, magnitude, operation, probabilities};
 use super::head_importance::HeadImportance;
 use super::kept_list::KeptList;
 use super::token_importance::TokenImportance;
@@ -33,18 +33,7 @@ impl Module for CascadeState {
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {
         let core = Core::new(config);
         let mut streams = vec![
-            Stream::input(
-                "op",
-                vec![
-                    Field::new("code", 4),
-                    Field::new("list", 1),
-                    Field::new("index", 16),
-                    Field::new("value", 32),
-                    Field::new("k", 16),
-                    Field::new("first", 16),
-                    Field::new("last", 16),
-                ],
-            ),
+            Stream::input("op", operation()),
             Stream::input("row", probabilities(config)),
             Stream::input("magnitude", magnitude(config)),
         ];
@@ -80,7 +69,7 @@ impl Module for CascadeState {
             ("KEY_W", 33),
             ("PAYLOAD_W", core.id_w.into()),
             ("MAX_ROW", most),
-            ("UNITS", 2),
+            ("UNITS", 1),
             ("BUFFER_ROWS", 1),
         ];
         KeptList.cost(config, &[]) * 4

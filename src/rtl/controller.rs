@@ -1,6 +1,7 @@
 //! Controller: the commands of the queue, one after the other.
 
-use super::core::{Core, controlled};
+use super::core::{Core, controlled, operation};
+use super::register_file::{answer, control, event, state_access};
 use super::{Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 
@@ -33,38 +34,11 @@ impl Module for Controller {
             parameters: vec![],
             streams: vec![
                 Stream::input("command", command),
-                Stream::input(
-                    "state",
-                    vec![
-                        Field::new("write", 1),
-                        Field::new("table", 3),
-                        Field::new("index", 16),
-                        Field::new("data", 32),
-                    ],
-                ),
-                Stream::output("answer", vec![Field::new("data", 32)]),
-                Stream::input("control", vec![Field::new("clear", 1), Field::new("abort", 1)]),
-                Stream::output(
-                    "event",
-                    vec![
-                        Field::new("done", 1),
-                        Field::new("error", 1),
-                        Field::new("undefined", 1),
-                        Field::new("code", 8),
-                    ],
-                ),
-                Stream::output(
-                    "op",
-                    vec![
-                        Field::new("code", 4),
-                        Field::new("list", 1),
-                        Field::new("index", 16),
-                        Field::new("value", 32),
-                        Field::new("k", 16),
-                        Field::new("first", 16),
-                        Field::new("last", 16),
-                    ],
-                ),
+                Stream::input("state", state_access()),
+                Stream::output("answer", answer()),
+                Stream::input("control", control()),
+                Stream::output("event", event()),
+                Stream::output("op", operation()),
                 Stream::output(
                     "layer",
                     vec![Field::new("n", core.length_w), Field::new("slot", slot_w)],

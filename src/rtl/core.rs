@@ -259,3 +259,16 @@ pub(super) fn job(config: &Config) -> Vec<Field> {
     ]);
     fields
 }
+
+/// An operation of the cascading state.
+pub(super) fn operation() -> Vec<Field> {
+    vec![
+        Field::new("code", 4),
+        Field::new("list", 1),
+        Field::new("index", 16),
+        Field::new("value", 32),
+        Field::new("k", 16),
+        Field::new("first", 16),
+        Field::new("last", 16),
+    ]
+}

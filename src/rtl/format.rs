@@ -2,7 +2,7 @@
 //!
 //! Templates may wrap their comments wherever is handy, and values that they print may lengthen a line; here a paragraph
 //! with a line that is too long is wrapped again. Ports are set in columns, since their ranges depend on the
-//! configuration. Other code is left as it is, but for lines that are too long: those are broken behind an operator.
+//! configuration. Other code is left as it is.
 
 /// Columns of a line.
 const COLUMNS: usize = 100;
@@ -26,7 +26,7 @@ pub fn format(text: &str) -> String {
     let mut rest = lines.as_slice();
     while let Some(first) = rest.first() {
         let Some(opening) = Comment::parse(first) else {
-            break_code(first, &mut formatted);
+            formatted.push(first.clone());
             rest = &rest[1..];
             continue;
         };
@@ -46,39 +46,6 @@ pub fn format(text: &str) -> String {
         rest = after;
     }
     formatted.join("\n") + "\n"
-}
-
-/// Breaks a line of code that is too long behind a comma or operator; a comment at its end goes before it.
-fn break_code(line: &str, lines: &mut Vec<String>) {
-    if line.len() <= COLUMNS || line.contains(['"', '`']) {
-        lines.push(line.to_owned());
-        return;
-    }
-    let indent = &line[..line.len() - line.trim_start().len()];
-    let mut code = match line.split_once("//") {
-        Some((code, comment)) => {
-            lines.push(format!("{indent}//{comment}"));
-            code.trim_end().to_owned()
-        }
-        None => line.to_owned(),
-    };
-    let hang = format!("{indent}    ");
-    while code.len() > COLUMNS {
-        let operators = [
-            ", ", " || ", " && ", " ? ", " : ", " = ", " + ", " | ", " & ", ") ",
-        ];
-        let end = |operator: &str| {
-            let at = code[..COLUMNS].rfind(operator)?;
-            Some(at + operator.trim_end().len())
-        };
-        let place = operators.iter().filter_map(|operator| end(operator)).max();
-        let Some(place) = place.filter(|&place| place > hang.len() + 8) else {
-            break;
-        };
-        lines.push(code[..place].to_owned());
-        code = format!("{hang}{}", code[place..].trim_start());
-    }
-    lines.push(code);
 }
 
 /// Sets the ports of each module in columns: direction, range, name.

@@ -156,6 +156,36 @@ fn view(register: &super::register_map::Register) -> View {
     }
 }
 
+/// An access of the host to the state.
+pub(super) fn state_access() -> Vec<Field> {
+    vec![
+        Field::new("write", 1),
+        Field::new("table", 3),
+        Field::new("index", 16),
+        Field::new("data", 32),
+    ]
+}
+
+/// What an access to the state is answered with.
+pub(super) fn answer() -> Vec<Field> {
+    vec![Field::new("data", 32)]
+}
+
+/// What a write of the control register starts.
+pub(super) fn control() -> Vec<Field> {
+    vec![Field::new("clear", 1), Field::new("abort", 1)]
+}
+
+/// The end of a command.
+pub(super) fn event() -> Vec<Field> {
+    vec![
+        Field::new("done", 1),
+        Field::new("error", 1),
+        Field::new("undefined", 1),
+        Field::new("code", 8),
+    ]
+}
+
 impl Module for RegisterFile {
     fn name(&self) -> &'static str {
         "register_file"
@@ -189,26 +219,10 @@ impl Module for RegisterFile {
                 Stream::input("ar", vec![Field::new("addr", ADDRESS_WIDTH)]),
                 Stream::output("r", vec![Field::new("data", 32), Field::new("resp", 2)]),
                 Stream::output("command", command),
-                Stream::output(
-                    "state",
-                    vec![
-                        Field::new("write", 1),
-                        Field::new("table", 3),
-                        Field::new("index", 16),
-                        Field::new("data", 32),
-                    ],
-                ),
-                Stream::input("answer", vec![Field::new("data", 32)]),
-                Stream::output("control", vec![Field::new("clear", 1), Field::new("abort", 1)]),
-                Stream::input(
-                    "event",
-                    vec![
-                        Field::new("done", 1),
-                        Field::new("error", 1),
-                        Field::new("undefined", 1),
-                        Field::new("code", 8),
-                    ],
-                ),
+                Stream::output("state", state_access()),
+                Stream::input("answer", answer()),
+                Stream::output("control", control()),
+                Stream::input("event", event()),
                 Stream::input("tally", tallies),
             ],
             ports: vec![
@@ -289,7 +303,7 @@ impl Module for RegisterFile {
             &COUNTERS[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         );
         context.insert("tally_w", &tally_width(config));
-        context.insert("bases", &bases.join(", "));
+        context.insert("bases", &bases);
         for name in ["control", "interrupt", "doorbell"] {
             context.insert(format!("{name}_offset"), &offset(name));
         }

@@ -23,8 +23,8 @@ struct Port {
     output: bool,
 }
 
-/// Ports of the AXI4-Lite slave: name, width, whether it is an output.
-const SLAVE: [(&str, u32, bool); 19] = [
+/// Ports of the AXI4-Lite slave, without `s_axi_`: name, width, whether it is an output.
+pub(crate) const SLAVE: [(&str, u32, bool); 19] = [
     ("awvalid", 1, false),
     ("awready", 1, true),
     ("awaddr", ADDRESS_WIDTH, false),

@@ -70,7 +70,8 @@ module cascade_state (
   localparam TOKEN_W = {{ token_w }};
   localparam HEAD_W  = {{ head_w }};
   localparam ID_W    = {{ id_w }};  // bits of either id
-  localparam ENTRY_W = ID_W + 1;  // what the host wrote may be too large for an id: then bit ID_W is set
+  // What the host wrote may be too large for an id: then bit ID_W is set.
+  localparam ENTRY_W = ID_W + 1;
   localparam N_W     = {{ length_w }};
   localparam WORDS   = {{ list_words }};
   localparam WORD_W  = $clog2(WORDS);
@@ -115,7 +116,8 @@ module cascade_state (
 
   wire             sweeping = state_q == SWEEP;
   wire             of_heads = op_list;
-  wire             whole_list = op_code == SCAN || op_code == COUNT || op_code == FOLD || op_code == PRUNE;
+  wire             whole_list = op_code == SCAN || op_code == COUNT || op_code == FOLD ||
+      op_code == PRUNE;
   wire             one_word = op_code == READ || op_code == WRITE;
   wire             to_importance = op_code == FOLD || op_code == PRUNE;
   wire             sweep_taken;  // a word of the list is taken
@@ -338,7 +340,8 @@ module cascade_state (
   wire [LANES*ENTRY_W-1:0] store_entries;
   wire [LANES*ENTRY_W-1:0] keep_entries;
   wire [      COUNT_W-1:0] keep_count;
-  wire [             31:0] fill_first = {{ '{{' }}(32 - WORD_W - 1 - SHIFT) {1'b0}}, next_word_q{% if lane_shift > 0 %}, {SHIFT{1'b0}}{% endif %}};
+  wire [             31:0] fill_first = {{ '{{' }}(32 - WORD_W - 1 - SHIFT) {1'b0}},
+      next_word_q{% if lane_shift > 0 %}, {SHIFT{1'b0}}{% endif %}};
   wire [             31:0] fill_after = fill_first + LANES;
 
   assign filled   = fill_after >= op_value;
@@ -349,7 +352,8 @@ module cascade_state (
       localparam [LANE_W-1:0] NUMBER = lane;
 
       assign fill_entries[lane*ENTRY_W+:ENTRY_W] = fill_first[ENTRY_W-1:0] + lane;
-      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ? {oversize, op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
+      assign store_entries[lane*ENTRY_W+:ENTRY_W] = (place == NUMBER) ?
+          {oversize, op_value[ID_W-1:0]} : seen_q[lane*ENTRY_W+:ENTRY_W];
     end
   endgenerate
 
@@ -487,7 +491,9 @@ module cascade_state (
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) unpacked_q <= {COUNT_W{1'b0}};
-    else if (head_sweep && head_word_valid && head_ready) unpacked_q <= unpack_end ? {COUNT_W{1'b0}} : unpacked;
+    else if (head_sweep && head_word_valid && head_ready) begin
+      unpacked_q <= unpack_end ? {COUNT_W{1'b0}} : unpacked;
+    end
   end
 
   head_importance u_head_importance (
@@ -496,7 +502,8 @@ module cascade_state (
       .push_valid    (rows_pass ? magnitude_valid : push_heads || (head_sweep && head_word_valid)),
       .push_ready    (head_ready),
       .push_code     (rows_pass ? ADD_ROW : push_heads ? push_code : READ_ONE),
-      .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] : shifted_heads[HEAD_W-1:0]),
+      .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] :
+                      shifted_heads[HEAD_W-1:0]),
       .push_value    (rows_pass ? magnitude_value : op_value),
       .push_shift    (op_value[4:0]),
       .push_last     (push_heads || (unpack_end && head_word_last)),
@@ -525,7 +532,7 @@ module cascade_state (
   wire [      LANES*ID_W-1:0] engine_ids;
   wire [        LANES*33-1:0] unused_keys;
   wire [      LANES*ID_W-1:0] kept_ids;
-  wire [                 1:0] unused_pass;
+  wire                        unused_pass;
 
   assign head_key_ready  = pruning ? packer_ready : 1'b1;
   assign token_key_ready = pruning ? engine_ready : 1'b1;
@@ -560,7 +567,8 @@ module cascade_state (
       wire [  ID_W-1:0] head_number = {{ '{' }}{% if id_w > head_w %}{{ '{' }}(ID_W - HEAD_W) {1'b0}}, {% endif %}of_head[32+:HEAD_W]};
       wire [  ID_W-1:0] token_number = {{ '{' }}{% if id_w > token_w %}{{ '{' }}(ID_W - TOKEN_W) {1'b0}}, {% endif %}token_ids[lane*TOKEN_W+:TOKEN_W]};
 
-      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} : {token_guarded[lane], token_importances[lane*32+:32]};
+      assign engine_keys[lane*33+:33] = of_heads ? {1'b0, of_head[31:0]} :
+          {token_guarded[lane], token_importances[lane*32+:32]};
       assign engine_ids[lane*ID_W+:ID_W] = of_heads ? head_number : token_number;
       assign keep_entries[lane*ENTRY_W+:ENTRY_W] = {1'b0, kept_ids[lane*ID_W+:ID_W]};
     end
@@ -570,7 +578,7 @@ module cascade_state (
       .KEY_W      (33),
       .PAYLOAD_W  (ID_W),
       .MAX_ROW    ({{ list_most }}),
-      .UNITS      (2),
+      .UNITS      (1),
       .BUFFER_ROWS(1)
   ) u_topk_engine (
       .clk          (clk),

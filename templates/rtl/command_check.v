@@ -69,12 +69,14 @@ module command_check (
                             {1'b0, tokens} + {16'd0, command_token_operations_append};
   wire [15:0] heads_then = command_head_operations_reset ? all_heads : heads;
   wire        none_stay = command_token_prune_before_k == 16'd0 &&
-                          command_token_guards_before_first == 16'd0 && command_token_guards_before_last == 16'd0;
+                          command_token_guards_before_first == 16'd0 &&
+                          command_token_guards_before_last == 16'd0;
 
   reg  [ 3:0] left_q;
   wire [ 3:0] left = {
     command_mode_generation && {1'b0, command_query_token} >= length_then,
-    heads_then == 16'd0 || (command_head_operations_prune_before && command_head_prune_before == 16'd0),
+    heads_then == 16'd0 ||
+    (command_head_operations_prune_before && command_head_prune_before == 16'd0),
     tokens_then == 17'd0 || (command_token_operations_prune_before && none_stay),
     command_token_operations_append && length >= MAX_TOKENS
   };

@@ -95,8 +95,8 @@ module controller (
   localparam SLOT_W   = {{ command_slot_w }};
   localparam ROWS_W   = {{ rows_w }};  // bits of the rows of a command
 
-  localparam [15:0] MAX_TOKENS = 1{{ in_flight_w }}'d{{ config.max_tokens }};
-  localparam [15:0] MAX_HEADS  = 1{{ in_flight_w }}'d{{ config.max_heads }};
+  localparam [15:0] MAX_TOKENS = 16'd{{ config.max_tokens }};
+  localparam [15:0] MAX_HEADS  = 16'd{{ config.max_heads }};
 
   localparam [7:0] TOKEN_LIST = 8'd15;  // error codes
   localparam [7:0] HEAD_LIST  = 8'd16;
@@ -187,7 +187,7 @@ module controller (
                      (command_token_operations_scale != 8'd0 || command_token_operations_reset ||
                       command_token_operations_append);
   // Ids ascend: where the query is the last token, all are at most the query.
-  wire        all_keys = !command_mode_causal || command_query_token + 1{{ in_flight_w }}'d1 == length_q;
+  wire        all_keys = !command_mode_causal || command_query_token + 16'd1 == length_q;
   reg         needed;
   reg  [ 3:0] step_code;
   reg         step_list;
@@ -197,7 +197,7 @@ module controller (
     needed     = 1'b0;
     step_code  = FOLD;
     step_list  = 1'b0;
-    step_value = {1{{ in_flight_w }}'d0, length_q};
+    step_value = {16'd0, length_q};
     case (step_q)
       FOLD_FIRST: needed = fold;
       CLEAR_TOKENS: begin
@@ -227,7 +227,7 @@ module controller (
       APPEND_SIZE: begin
         needed     = command_token_operations_append;
         step_code  = RESIZE;
-        step_value = {1{{ in_flight_w }}'d0, tokens + 1{{ in_flight_w }}'d1};
+        step_value = {16'd0, tokens + 16'd1};
       end
       APPEND_ZERO: begin
         needed     = command_token_operations_append;
@@ -242,7 +242,7 @@ module controller (
         needed     = command_head_operations_reset;
         step_code  = REFILL;
         step_list  = 1'b1;
-        step_value = {1{{ in_flight_w }}'d0, all_heads_q};
+        step_value = {16'd0, all_heads_q};
       end
       TOKENS_BEFORE: begin
         needed    = command_token_operations_prune_before;
@@ -256,7 +256,7 @@ module controller (
       COUNT_KEYS: begin
         needed     = command_mode_generation && !all_keys;
         step_code  = COUNT;
-        step_value = {1{{ in_flight_w }}'d0, command_query_token};
+        step_value = {16'd0, command_query_token};
       end
       TOKENS_AFTER: begin
         needed    = command_token_operations_prune_after;
@@ -276,6 +276,7 @@ module controller (
   wire step_starts = state_q == STEP && needed && !step_waits;
   wire layer_starts = state_q == STEP && step_q == RUN;
   wire finishes = state_q == STEP && step_q == FINISH;
+  wire step_over = state_q == STEP && !needed && step_q != RUN && step_q != FINISH;
 
   // ---- the host's access ------------------------------------------------------------------------------------------------
 
@@ -291,17 +292,19 @@ module controller (
 
   always @(*) begin
     case (state_index[1:0])
-      2'd0:    scalar = {1{{ in_flight_w }}'d0, length_q};
-      2'd1:    scalar = {1{{ in_flight_w }}'d0, all_heads_q};
-      2'd2:    scalar = {1{{ in_flight_w }}'d0, tokens};
-      default: scalar = {1{{ in_flight_w }}'d0, heads};
+      2'd0:    scalar = {16'd0, length_q};
+      2'd1:    scalar = {16'd0, all_heads_q};
+      2'd2:    scalar = {16'd0, tokens};
+      default: scalar = {16'd0, heads};
     endcase
   end
 
   wire [ 3:0] host_code = host_size ? RESIZE :
-                          (state_table == TOKENS || state_table == HEADS) ? (state_write ? WRITE : READ) :
+                          (state_table == TOKENS || state_table == HEADS) ?
+                          (state_write ? WRITE : READ) :
                           state_write ? SET : RECALL;
-  wire        host_of_heads = host_size ? state_index[0] : (state_table != TOKENS && state_table != TOKEN_WEIGHTS);
+  wire        host_of_heads = host_size ? state_index[0] :
+      (state_table != TOKENS && state_table != TOKEN_WEIGHTS);
 
   // ---- the operation that runs -------------------------------------------------------------------------------------------
 
@@ -332,19 +335,22 @@ module controller (
   reg         scanned_heads_q;
   wire        checked = check_q == 3'd4;
   wire        scan_now = checked && early == 5'd0 &&
-                         ((scan_tokens && !scanned_tokens_q && !too_long) || (scan_heads && !scanned_heads_q && !too_many));
+                         ((scan_tokens && !scanned_tokens_q && !too_long) ||
+                          (scan_heads && !scanned_heads_q && !too_many));
   wire        scan_of_heads = !(scan_tokens && !scanned_tokens_q);
   wire        after = step_q > RUN;
 
   wire        host_folds = state_q == HOST && unfolded;
   wire        host_works = state_q == HOST && !unfolded && (host_table || host_size);
-  wire        host_done = state_q == HOST && (op_valid_q ? op_ready && op_code_q != FOLD : !unfolded && !host_works);
+  wire        host_done = state_q == HOST && (op_valid_q ? op_ready && op_code_q != FOLD :
+      !unfolded && !host_works);
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) op_valid_q <= 1'b0;
     else if (flush) op_valid_q <= 1'b0;
     else if (op_valid_q) op_valid_q <= !op_ready;
-    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) || ((host_folds || host_works) && quiet);
+    else op_valid_q <= step_starts || (state_q == CHECK && scan_now) ||
+        ((host_folds || host_works) && quiet);
   end
 
   always @(posedge clk) begin
@@ -358,7 +364,7 @@ module controller (
       end else if (state_q == CHECK) begin
         op_code_q  <= SCAN;
         op_list_q  <= scan_of_heads;
-        op_value_q <= {1{{ in_flight_w }}'d0, scan_of_heads ? all_heads_q : length_q};
+        op_value_q <= {16'd0, scan_of_heads ? all_heads_q : length_q};
       end else begin
         op_code_q  <= step_code;
         op_list_q  <= step_list;
@@ -366,7 +372,7 @@ module controller (
         op_value_q <= step_value;
       end
       op_k_q     <= step_list ? (after ? command_head_prune_after : command_head_prune_before) :
-                                (after ? command_token_prune_after_k : command_token_prune_before_k);
+                    after ? command_token_prune_after_k : command_token_prune_before_k;
       op_first_q <= after ? command_token_guards_after_first : command_token_guards_before_first;
       op_last_q  <= after ? command_token_guards_after_last : command_token_guards_before_last;
     end
@@ -378,8 +384,8 @@ module controller (
   wire refused_late = late != 5'd0;
   wire refused = refused_early || too_long || too_many || code_q != 8'd0 || refused_late;
   wire judged = state_q == CHECK && checked && !scan_now && !op_valid_q && slot_free;
-  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST : too_many ? HEAD_LIST :
-                       (code_q != 8'd0) ? code_q : {3'd0, late};
+  wire [7:0] verdict = refused_early ? {3'd0, early} : too_long ? TOKEN_LIST :
+                       too_many ? HEAD_LIST : (code_q != 8'd0) ? code_q : {3'd0, late};
   wire drained = drained_q == 5'd31 && memory_idle;
 
   always @(posedge clk{{ rst.edge }}) begin
@@ -438,7 +444,9 @@ module controller (
 
       if (failed && !closed) code_q <= read_error ? READ_ERROR : WRITE_ERROR;
       else if (state_q == IDLE) code_q <= 8'd0;
-      else if (op_done && scanning_q && op_bad && code_q == 8'd0) code_q <= op_list_q ? HEAD_LIST : TOKEN_LIST;
+      else if (op_done && scanning_q && op_bad && code_q == 8'd0) begin
+        code_q <= op_list_q ? HEAD_LIST : TOKEN_LIST;
+      end
 
       if (abort) flush_tell_q <= 1'b0;
       else if (failed && !closed) flush_tell_q <= 1'b1;
@@ -447,8 +455,9 @@ module controller (
       else if (drained_q != 5'd31) drained_q <= drained_q + 5'd1;
 
       if (state_q == IDLE) step_q <= FOLD_FIRST;
-      else if (state_q == STEP && (!needed || layer_starts) && !finishes && step_q != RUN) step_q <= step_q + 5'd1;
-      else if ((state_q == OP && op_done) || (state_q == LAYER && layer_ready)) step_q <= step_q + 5'd1;
+      else if (step_over || (state_q == OP && op_done) || (state_q == LAYER && layer_ready)) begin
+        step_q <= step_q + 5'd1;
+      end
     end
   end
 
@@ -465,22 +474,28 @@ module controller (
   end
 
   wire host_writes = host_done && state_write;
+  wire writes_scalar = host_writes && state_table == SCALARS;
+  wire writes_length = writes_scalar && state_index[1:0] == 2'd0;
+  wire writes_heads = writes_scalar && state_index[1:0] == 2'd1;
+  wire touches_tokens = (host_writes && state_table == TOKENS) ||
+                        (writes_scalar && !state_index[0]);
+  wire touches_heads = (host_writes && state_table == HEADS) || (writes_scalar && state_index[0]);
   wire accepted = judged && !refused;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
-      length_q         <= 1{{ in_flight_w }}'d0;
-      all_heads_q      <= 1{{ in_flight_w }}'d0;
+      length_q         <= 16'd0;
+      all_heads_q      <= 16'd0;
       tokens_written_q <= 1'b0;
       heads_written_q  <= 1'b0;
     end else begin
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd0) length_q <= state_data[15:0];
-      else if (op_done && state_q == OP && step_q == APPEND_ZERO) length_q <= length_q + 1{{ in_flight_w }}'d1;
-      if (host_writes && state_table == SCALARS && state_index[1:0] == 2'd1) all_heads_q <= state_data[15:0];
+      if (writes_length) length_q <= state_data[15:0];
+      else if (op_done && state_q == OP && step_q == APPEND_ZERO) length_q <= length_q + 16'd1;
+      if (writes_heads) all_heads_q <= state_data[15:0];
 
-      if (host_writes && (state_table == TOKENS || (state_table == SCALARS && !state_index[0]))) tokens_written_q <= 1'b1;
+      if (touches_tokens) tokens_written_q <= 1'b1;
       else if (accepted) tokens_written_q <= 1'b0;
-      if (host_writes && (state_table == HEADS || (state_table == SCALARS && state_index[0]))) heads_written_q <= 1'b1;
+      if (touches_heads) heads_written_q <= 1'b1;
       else if (accepted) heads_written_q <= 1'b0;
     end
   end
@@ -520,7 +535,8 @@ module controller (
   reg  [LENGTH_W-1:0] keys_q;
 
   wire [ SLOTS-1:0] one_slot = {{ '{{' }}(SLOTS - 1){1'b0}}, 1'b1};
-  wire              retires = used_q[retire_q] && over_q[retire_q] && rows_q[retire_q*ROWS_W+:ROWS_W] == {ROWS_W{1'b0}};
+  wire              retires = used_q[retire_q] && over_q[retire_q] &&
+      rows_q[retire_q*ROWS_W+:ROWS_W] == {ROWS_W{1'b0}};
   wire              tells = state_q == TELL;
   wire              retire = retires && event_ready && !closed && !failed;
 
@@ -556,7 +572,8 @@ module controller (
     end else begin
       if ((judged && refused) || finishes) slot_q <= slot_q + 1'b1;
       if (retire) retire_q <= retire_q + 1'b1;
-      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) & ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
+      used_q <= (used_q | (judged ? one_slot << slot_q : {SLOTS{1'b0}})) &
+          ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
       over_q <= (over_q | ((judged && refused) || finishes ? one_slot << slot_q : {SLOTS{1'b0}})) &
                 ~(retire ? one_slot << retire_q : {SLOTS{1'b0}});
     end

@@ -152,7 +152,8 @@ module register_file (
 
   wire        queue_ready;
   wire        occupied = busy || commands_q != 8'd0;
-  wire [31:0] status_word = {16'd0, commands_q, 4'd0, !queue_ready || closed, undefined_q, error_q, occupied};
+  wire [31:0] status_word = {16'd0, commands_q, 4'd0, !queue_ready || closed, undefined_q, error_q,
+      occupied};
 
   always @(*) begin
     known     = 1'b1;
@@ -266,7 +267,12 @@ module register_file (
     end
   end
 
-  assign channel_base = {{ '{' }}{{ bases }}};
+  assign channel_base = {
+    {% for base in bases %}
+    {{ base }}{% if not loop.last %},{% endif %}
+
+    {% endfor %}
+  };
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
   assign axi_qos      = axi_attributes_q[11:8];
@@ -361,7 +367,8 @@ module register_file (
   genvar counter;
   generate
     for (counter = 0; counter < COUNTERS; counter = counter + 1) begin : g_counter
-      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}}, steps[counter*TALLY_W+:TALLY_W]};
+      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}},
+          steps[counter*TALLY_W+:TALLY_W]};
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) begin

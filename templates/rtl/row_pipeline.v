@@ -630,10 +630,12 @@ module row_pipeline (
   wire [LANES*TOKEN_W-1:0] word_names;
   wire                    generation = word_ctx[CTX_GENERATION];
   wire                    info_room, engine_ready;
-  wire                    enters = word_valid && (info_room || !word_first_q) && (id_word_valid || !generation);
+  wire                    enters = word_valid && (info_room || !word_first_q) &&
+      (id_word_valid || !generation);
   wire [    LENGTH_W-1:0] word_k = word_ctx[LENGTH_W-1:0];
 
-  assign word_ready    = engine_ready && (info_room || !word_first_q) && (id_word_valid || !generation);
+  assign word_ready    = engine_ready && (info_room || !word_first_q) &&
+      (id_word_valid || !generation);
   assign id_word_ready = enters && generation && engine_ready;
   assign settled       = enters && engine_ready && word_last;
 
@@ -652,7 +654,8 @@ module row_pipeline (
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_name
       localparam [TOKEN_W-1:0] NUMBER = lane;
 
-      assign word_names[lane*TOKEN_W+:TOKEN_W] = generation ? id_word_ids[lane*ID_W+:TOKEN_W] : position_q + NUMBER;
+      assign word_names[lane*TOKEN_W+:TOKEN_W] = generation ? id_word_ids[lane*ID_W+:TOKEN_W] :
+          position_q + NUMBER;
     end
   endgenerate
 

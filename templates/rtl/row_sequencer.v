@@ -110,7 +110,8 @@ module row_sequencer (
   wire               next_word = head_lane_q + 1'b1 >= head_word_count;
   wire               next_last = next_word && head_word_last;
   wire               head_done;  // the head has no more tasks
-  wire               head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid && state_q != IDLE;
+  wire               head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
+      state_q != IDLE;
 
   assign head_list_valid = layer_valid && !heads_asked_q && state_q != END;
   assign head_list_n     = heads;
@@ -270,7 +271,8 @@ module row_sequencer (
   // The head behind must be known before the last row says whether the run ends.
   wire known = head_last_q || next_valid;
 
-  assign head_done = (state_q == SINGLE && task_taken) || (state_q == ROWS && row_taken && row_last);
+  assign head_done = (state_q == SINGLE && task_taken) ||
+      (state_q == ROWS && row_taken && row_last);
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) state_q <= IDLE;
@@ -279,7 +281,9 @@ module row_sequencer (
         IDLE:    if (layer_valid) state_q <= PREPARE;
         PREPARE: if (prepared) state_q <= STEP;
         STEP: begin
-          if (arrived && known) state_q <= command_generation ? SINGLE : fresh_q ? BEGIN_RUN : BEGIN_HEAD;
+          if (arrived && known) begin
+            state_q <= command_generation ? SINGLE : fresh_q ? BEGIN_RUN : BEGIN_HEAD;
+          end
         end
         SINGLE:     if (task_taken) state_q <= head_last_q ? END : STEP;
         BEGIN_RUN:  if (task_taken) state_q <= BEGIN_HEAD;
@@ -294,7 +298,8 @@ module row_sequencer (
   wire              unused = &{1'b0, place[1:0], query_word_ids, head_word_ids, command_query, up};
 
   assign layer_ready     = state_q == END;
-  assign task_valid      = state_q == SINGLE || state_q == BEGIN_RUN || state_q == BEGIN_HEAD || query_here;
+  assign task_valid      = state_q == SINGLE || state_q == BEGIN_RUN || state_q == BEGIN_HEAD ||
+      query_here;
   assign task_kind       = (state_q == SINGLE) ? QUERY : (state_q == BEGIN_RUN) ? RUN :
                            (state_q == BEGIN_HEAD) ? QUERIES : ROW;
   assign task_head       = head_q;
