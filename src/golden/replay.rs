@@ -200,17 +200,16 @@ struct Loaded {
     values: Bits,
 }
 
-/// Precision of the keys of a layer. What is not quantised has the built width, an unequal pair and 8 bits mean 8 + 4 at
-/// once.
+/// Precision of the keys of a layer. Without a second pass all planes lie together: as many as the trace says, or, where it
+/// is not quantised, as the operands have.
 fn key_bits(step: &Step, width: u32) -> (Bits, KeyMode) {
-    let whole = Bits {
-        msb: width - width / 3,
-        lsb: width / 3,
-    };
-    match (step.key_bits, step.more_bits) {
-        (Some(msb), Some(lsb)) if msb + lsb <= width => (Bits { msb, lsb }, KeyMode::Mask),
-        (Some(msb), None) if msb < 10 => (Bits { msb, lsb: 0 }, KeyMode::Never),
-        _ => (whole, KeyMode::Always),
+    let msb = step.key_bits.unwrap_or(width).clamp(1, width);
+    match step.more_bits {
+        Some(lsb) if msb < width => {
+            let lsb = lsb.min(width - msb);
+            (Bits { msb, lsb }, KeyMode::Mask)
+        }
+        _ => (Bits { msb, lsb: 0 }, KeyMode::Never),
     }
 }
 
