@@ -80,10 +80,7 @@ impl Bench for MemorySide {
         let (mut wires, mut pins, mut memory) = (String::new(), Vec::new(), Vec::new());
         for (_, Field { name, width, .. }) in master(config) {
             let _ = writeln!(wires, "wire [{}:0] m_axi_{name};", config.channels * width - 1);
-            for channel in 0..config.channels {
-                let (low, high) = (channel * width, (channel + 1) * width - 1);
-                pins.push(format!(".m_axi_{channel}_{name}(m_axi_{name}[{high}:{low}])"));
-            }
+            pins.push(format!(".m_axi_{name}(m_axi_{name})"));
             memory.push(format!(".{name}(m_axi_{name}[channel*{width}+:{width}])"));
         }
         context.insert("wires", wires.trim_end());

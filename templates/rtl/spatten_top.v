@@ -622,8 +622,8 @@ module spatten_top (
       .fetched       (fetched),
       .fetched_lsb   (fetched_lsb),
       .fetched_ctx   (fetched_ctx),
-      {% for port in masters %}
-      .{{ port.name }}({{ port.name }}),
+      {% for pin in master_pins %}
+      {{ pin }},
       {% endfor %}
       .written       (written),
       .written_ctx   (written_slot)
