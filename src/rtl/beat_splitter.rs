@@ -1,10 +1,11 @@
 //! Beat splitter: from the beats of the plane fetcher to those of an array.
 
 use super::plane_fetcher::Shape;
-use super::{Direction, Field, Interface, Module, Parameter, Stream, count_bits, override_or};
+use super::stream_fifo::StreamFifo;
+use super::{Cost, Direction, Field, Interface, Module, Parameter, Stream, count_bits, override_or};
 use crate::config::Config;
 
-/// `beat_splitter`: a few beats of the fetcher in registers, given out in pieces that an array takes in a cycle.
+/// `beat_splitter`: a FIFO of the fetcher's beats, given out in pieces that an array takes in a cycle.
 pub struct BeatSplitter;
 
 impl Module for BeatSplitter {
@@ -17,7 +18,7 @@ impl Module for BeatSplitter {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["reg_fifo"]
+        &["reg_fifo", "stream_fifo"]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
@@ -60,5 +61,15 @@ impl Module for BeatSplitter {
             context.insert(name, &value);
         }
         Ok(context)
+    }
+
+    fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
+        let shape = Shape::new(config);
+        let depth = override_or(overrides, "DEPTH", 2);
+        if depth <= 4 {
+            return Cost::default();
+        }
+        let width = shape.wide * config.multipliers * config.width + shape.count_w() + 4;
+        StreamFifo.cost(config, &[("WIDTH", width.into()), ("DEPTH", depth)])
     }
 }

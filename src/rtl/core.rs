@@ -15,9 +15,8 @@ const ROW_SLOTS: u32 = 32;
 const KEPT_ROWS: u32 = 6;
 /// Longest rows whose scores may wait for the decision about their LSBs.
 const STORED_ROWS: u32 = 6;
-/// Beats of keys, and of values, that wait for their array while others come past.
-const KEY_BEATS: u32 = 2;
-const VALUE_BEATS: u32 = 1;
+/// Beats of values that wait for their array.
+const VALUE_BEATS: u32 = 2;
 /// Bits of what travels with a list: what it is, whether a generation's, and its head dimension.
 pub(super) const JOB_CTX_W: u32 = 5;
 /// Tasks that wait between sequencer and scheduler.
@@ -51,6 +50,8 @@ pub(super) struct Core {
     pub kept_words: u32,
     /// Beats of scores that may wait.
     pub store_beats: u32,
+    /// Beats of keys that wait for their array while values come past: a quarter of the longest row.
+    pub key_beats: u32,
     /// Bits of a 4-byte word's address.
     pub word_w: u32,
     /// Bits of a number of planes.
@@ -65,6 +66,7 @@ impl Core {
         let ctx_row = ctx_head + config.head_width();
         let ctx_command = ctx_row + ROW_SLOTS.ilog2();
         let ctx_pass = ctx_command + COMMAND_SLOTS.ilog2();
+        let fetcher = Shape::new(config);
         let row_words = config.max_tokens / config.parallelism + 1;
         let row_beats = config.max_tokens / (config.multipliers / config.head_dim) + 1;
         Core {
@@ -80,6 +82,9 @@ impl Core {
             kept_words: KEPT_ROWS * row_words,
             // A row's reservation is rounded up: at most twice its beats where they hold no power of two of keys.
             store_beats: STORED_ROWS * row_beats.next_power_of_two(),
+            key_beats: (config.max_tokens / 4)
+                .div_ceil(fetcher.wide * config.multipliers / config.head_dim)
+                .max(2),
             word_w: config.addr_width - 2,
             plane_w: count_bits(config.width),
         }
@@ -150,7 +155,7 @@ impl Core {
             ("beat_shift", beat_shift),
             ("beat_shift_w", count_bits(beat_shift).max(2)),
             ("task_depth", TASKS),
-            ("key_beats", KEY_BEATS),
+            ("key_beats", self.key_beats),
             ("value_beats", VALUE_BEATS),
             ("fetched_w", fetcher.fetched_w()),
             ("tally_w", super::register_file::tally_width(config)),

@@ -1,6 +1,7 @@
 //! Row pipeline: everything that happens to a row between its operands and its output.
 
 use super::av_array::AvArray;
+use super::beat_splitter::BeatSplitter;
 use super::core::{Core, JOB_CTX_W, context_field, magnitude, probabilities};
 use super::key_buffer::KeyBuffer;
 use super::qk_array::QkArray;
@@ -126,7 +127,9 @@ impl Module for RowPipeline {
                 names + config.parallelism * config.prob_width + core.ctx_w,
                 core.kept_words,
             );
+        let beats = [("DEPTH", u64::from(core.key_beats))];
         fifos
+            + BeatSplitter.cost(config, &beats)
             + KeyBuffer.cost(config, &[])
             + QkArray.cost(config, &ctx)
             + Softmax.cost(config, &ctx)
