@@ -2,7 +2,8 @@
 //              are redone, then what new tasks need; keeps the accounts that rule out a deadlock.
 // Tasks        as row_sequencer has them. A row, of either kind, gets a row slot here, which it holds until row_done; with
 //              its task its context and, for place, its output address go out: row_set, row_slot, row_place.
-// Order        rows in the order in which their keys come, with their contexts: a row that is redone comes twice.
+// Order        rows in the order in which their keys come, with their contexts: a row that is redone comes twice, the second
+//              time at once where the command's mask says so.
 // Values       one beat for each row of a generation whose survivors stand in kept_word.
 // Accounts     the keys of a generation's row are fetched only when its survivors have a place behind the top-k engine
 //              ({{ kept_words }} words; kept_freed gives a row's back) and, where it may be redone, its scores in the store ({{ store_beats }}
@@ -130,33 +131,37 @@ module fetch_scheduler (
   localparam [1:0] KIND_RUN     = 2'd2;
 
   localparam [1:0] ALWAYS   = 2'd1;  // modes
+  localparam [1:0] AUTO     = 2'd2;
   localparam [1:0] WITH_ROW = 2'd2;
 
   localparam [PLANE_W-1:0] WHOLE = {{ plane_w }}'d{{ config.width }};
 
   // ---- what stands next ------------------------------------------------------------------------------------------------
 
-  reg                second_q;  // the task's first job is out
+  reg  [        1:0] jobs_q;  // jobs of the task that are out
+  wire               begun = jobs_q != 2'd0;
   wire               room;  // for a job and for where its ids come from
   wire               single = task_kind == KIND_SINGLE;
   wire               run = task_kind == KIND_RUN;
   wire               row = task_kind == KIND_ROW || single;
   wire               allowed;
-  wire               pick_values = room && values_valid && !second_q;
-  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !second_q;
-  wire               pick_task = room && task_valid && (second_q ||
+  wire               pick_values = room && values_valid && !begun;
+  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !begun;
+  wire               pick_task = room && task_valid && (begun ||
       (!values_valid && !redo_valid && allowed)) && order_ready;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
-  wire               two_jobs = single || run;
+  wire               forced = single && task_force && task_n != {LENGTH_W{1'b0}};
+  wire               again = jobs_q == 2'd2;  // a row's second pass, known beforehand
+  wire [        1:0] last_job = forced ? 2'd2 : (single || run) ? 2'd1 : 2'd0;
 
   assign values_ready = pick_values;
   assign redo_ready   = pick_redo;
-  assign task_ready   = pick_task && (second_q || !two_jobs);
+  assign task_ready   = pick_task && jobs_q == last_job;
 
   always @(posedge clk{{ rst.edge }}) begin
-    if ({{ rst.active }}) second_q <= 1'b0;
-    else if (task_job && two_jobs) second_q <= !second_q;
+    if ({{ rst.active }}) jobs_q <= 2'd0;
+    else if (task_job) jobs_q <= (jobs_q == last_job) ? 2'd0 : jobs_q + 2'd1;
   end
 
   // ---- what is known of commands and rows ---------------------------------------------------------------------------------
@@ -189,7 +194,7 @@ module fetch_scheduler (
   reg  [SLOT_W-1:0] slot_q;  // the next row's
   reg  [ SLOTS-1:0] used_q;
   wire [ADDR_W-1:0] k_lsb_base, v_msb_base, v_lsb_base;
-  wire              new_row = pick_task && row && !second_q;
+  wire              new_row = pick_task && row && !begun;
 
   slot_table #(
       .WIDTH(3 * ADDR_W),
@@ -224,17 +229,17 @@ module fetch_scheduler (
   // ---- the order of rows -----------------------------------------------------------------------------------------------------
 
   reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
-  wire [SLOT_W-1:0] this_row = second_q ? row_q : slot_q;
-  wire              keeps_scores = single && key_mode[1];
+  wire [SLOT_W-1:0] this_row = begun ? row_q : slot_q;
+  wire              keeps_scores = forced || (single && key_mode == AUTO);
 
   always @(posedge clk) begin
     if (new_row) row_q <= slot_q;
   end
 
-  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && second_q)));
+  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && begun)));
   assign order_n     = pick_redo ? n : task_n;
   assign order_ctx   = pick_redo ? redo_ctx | {{ ctx_w }}'d{{ ctx_pass_bit }} :
-                       {task_release, single, task_force, keeps_scores, 1'b0, task_slot, this_row,
+                       {task_release, single, forced, keeps_scores, again, task_slot, this_row,
                         task_head, task_k};
 
   // ---- accounts ------------------------------------------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ module fetch_scheduler (
   wire                unused_room, unused_back;
   wire                unused_ctx = &{1'b0, ctx};
   wire                fits = kept_free_q >= kept_need &&
-      (!key_mode[1] || store_free_q >= store_need);
+      (!keeps_scores || store_free_q >= store_need);
 
   assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
       !row || (!used_q[slot_q] && (!single || fits));
@@ -269,7 +274,7 @@ module fetch_scheduler (
   ) u_reserved (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(reserve && key_mode[1]),
+      .push_valid(reserve && keeps_scores),
       .push_ready(unused_room),
       .push_data (store_need),
       .pop_valid (unused_back),
@@ -285,7 +290,7 @@ module fetch_scheduler (
     end else begin
       kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
                       (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
-      store_free_q <= store_free_q - (reserve && key_mode[1] ? store_need : {STORE_W{1'b0}}) +
+      store_free_q <= store_free_q - (reserve && keeps_scores ? store_need : {STORE_W{1'b0}}) +
                       (store_freed ? store_back : {STORE_W{1'b0}});
       if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
       if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
@@ -303,12 +308,12 @@ module fetch_scheduler (
   wire               redone = ctx[{{ ctx_pass }}];
   wire               value_lsbs = value_mode == ALWAYS ||
       (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
-  wire               of_values = pick_values || (run && second_q);
-  wire               of_query = !of_values && !pick_redo && !(run || (single && second_q));
+  wire               of_values = pick_values || (run && begun);
+  wire               of_query = !of_values && !pick_redo && !(run || (single && begun));
   wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
   wire [        4:0] goes_along = {dim, pick_values || pick_redo || single, what};
   wire [        1:0] from = pick_values ? KEPT_IDS :
-      (single && !second_q && !pick_redo) ? ONE_ID : LIST_IDS;
+      (single && !begun && !pick_redo) ? ONE_ID : LIST_IDS;
   reg  [  JOB_W-1:0] job;
 
   always @(*) begin
@@ -322,7 +327,7 @@ module fetch_scheduler (
              dim, goes_along};
     end else begin
       job = {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
-             k_lsb_stride, !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim,
+             k_lsb_stride, !(pick_redo || again), pick_redo || again || key_mode == ALWAYS, key_m, key_l, dim,
              goes_along};
     end
   end

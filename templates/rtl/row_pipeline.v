@@ -8,13 +8,14 @@
 //              bit 2 that they are a generation's and are
 //              used once, bits 4:3 their head dimension: its log2, less 5.
 // Redo         a row whose largest probability is too small, or which the mask has redone, goes out on redo, and comes
-//              again as its second pass; its scores of the first one wait in a store of {{ store_beats }} beats.
+//              again as its second pass; its scores of the first one wait in a store of {{ store_beats }} beats. A row that the mask
+//              has redone comes twice of itself, and its first scores go nowhere else.
 // Survivors    of a generation's rows: kept_word has their ids, values a beat for each row whose ids are all there.
 // Output       row and place as row_writer has them; place_ctx is the command's slot.
 // Importance   importance_* as cascade_state's row, magnitude_* as its magnitude.
 // Events       settled: a row's last word entered the top-k engine. counted: a row's magnitude is taken. row_done: a row
 //              left, with its slot. kept_freed: the survivors of a row left their buffer. store_freed: the oldest
-//              row's scores left the store. redone: a row is redone. stalls: one bit a cause, for counting.
+//              row's scores left the store. redone: a row's second pass begins. stalls: one bit a cause, for counting.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays until it is taken.
 // Throughput   that of the blocks inside: every stage takes a beat a cycle, and rows follow one another without a pause.
 // Reset        forgets all rows.
@@ -402,28 +403,35 @@ module row_pipeline (
   // ---- scores of rows that may be redone ----------------------------------------------------------------------------------------
 
   wire stored = score_ctx[CTX_STORE] && !score_ctx[CTX_PASS];
-  wire store_room, store_valid, store_ready, store_used, store_last;
+  wire store_room, store_valid, store_ready, store_used, store_last, store_decided;
   wire fate_valid, fate_redo, fate_room, redo_room;
   wire beat_room;
 
-  assign score_ready = beat_room && (store_room || !stored);
+  // Nothing is to be decided of a row that the mask has redone.
+  wire decided = stored && score_ctx[CTX_FORCE];
+  wire taken_on = beat_room || decided;
+
+  assign score_ready = taken_on && (store_room || !stored);
 
   stream_fifo #(
-      .WIDTH(VECTOR_LANES * SCORE_W + 2),
+      .WIDTH(VECTOR_LANES * SCORE_W + 3),
       .DEPTH({{ store_beats }})
   ) u_scores (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(score_valid && stored && beat_room),
+      .push_valid(score_valid && stored && taken_on),
       .push_ready(store_room),
-      .push_data ({score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
+      .push_data ({decided, score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
       .pop_valid (store_valid),
       .pop_ready (store_ready),
-      .pop_data  ({store_last, store_used, base_scores})
+      .pop_data  ({store_decided, store_last, store_used, base_scores})
   );
 
-  assign base_valid  = store_valid && store_used && fate_valid && fate_redo;
-  assign store_ready = fate_valid && (!fate_redo || !store_used || base_ready);
+  wire fate_known = store_decided || fate_valid;
+  wire fate_add = store_decided || fate_redo;
+
+  assign base_valid  = store_valid && store_used && fate_known && fate_add;
+  assign store_ready = fate_known && (!fate_add || !store_used || base_ready);
   assign store_freed = store_valid && store_ready && store_last;
 
   // ---- probabilities, and who is redone ---------------------------------------------------------------------------------------------
@@ -443,7 +451,7 @@ module row_pipeline (
   ) u_score_gearbox (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(score_valid && (store_room || !stored)),
+      .push_valid(score_valid && !decided && (store_room || !stored)),
       .push_ready(beat_room),
       .push_data (score_scores),
       .push_count(score_count),
@@ -532,7 +540,7 @@ module row_pipeline (
       .push_sum      (sum_sum),
       .push_threshold(sum_threshold),
       .push_auto     (sum_auto && !sum_ctx[CTX_PASS]),
-      .push_force    (sum_ctx[CTX_FORCE] && !sum_ctx[CTX_PASS]),
+      .push_force    (1'b0),
       .push_ctx      (sum_ctx),
       .pop_valid     (judged_valid),
       .pop_ready     (judged_ready),
@@ -544,7 +552,7 @@ module row_pipeline (
   wire judged_stored = judged_ctx[CTX_STORE] && !judged_ctx[CTX_PASS];
 
   assign judged_ready = verdict_ready && fate_room && redo_room;
-  assign redone       = judged_valid && judged_ready && judged_redo;
+  assign redone       = read && next_ctx[CTX_PASS];
 
   stream_fifo #(
       .WIDTH(1),
@@ -556,7 +564,7 @@ module row_pipeline (
       .push_ready(fate_room),
       .push_data (judged_redo),
       .pop_valid (fate_valid),
-      .pop_ready (store_freed),
+      .pop_ready (store_freed && !store_decided),
       .pop_data  (fate_redo)
   );
 
@@ -566,7 +574,7 @@ module row_pipeline (
   ) u_redo (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .push_valid(redone),
+      .push_valid(judged_valid && judged_ready && judged_redo),
       .push_ready(redo_room),
       .push_data (judged_ctx),
       .pop_valid (redo_valid),
