@@ -47,6 +47,7 @@ macro_rules! blocks {
             primitive plane_assembler::PlaneAssembler;
             block plane_fetcher::PlaneFetcher;
             block key_buffer::KeyBuffer;
+            primitive pick_queue::PickQueue;
             block value_buffer::ValueBuffer;
             block axi_reader::AxiReader;
             block row_writer::RowWriter;
