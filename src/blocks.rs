@@ -48,6 +48,7 @@ macro_rules! blocks {
             block plane_fetcher::PlaneFetcher;
             primitive beat_splitter::BeatSplitter;
             block key_buffer::KeyBuffer;
+            primitive pick_queue::PickQueue;
             block value_buffer::ValueBuffer;
             block axi_reader::AxiReader;
             block row_writer::RowWriter;

@@ -2,15 +2,15 @@
 
 use super::key_buffer::{bank_words, load};
 use super::ram_1r1w::Ram1r1w;
-use super::{Cost, Field, Interface, Latency, Module, Parameter, Stream, count_bits, lane_bits, override_or};
+use super::{Cost, Field, Interface, Module, Parameter, Stream, count_bits, lane_bits, override_or};
 use crate::config::Config;
 use serde::Serialize;
 
-/// `value_buffer`: two RAMs a slot, a window over the beats of picks, and lanes that help their neighbours.
+/// `value_buffer`: two RAMs a slot, a queue of picks for each, and lanes that take other slots' second picks.
 pub struct ValueBuffer;
 
-/// Beats of picks that a beat of values is chosen from.
-const WINDOW: u32 = 3;
+/// Beats of picks that are sorted into the queues at a time.
+const PLACES: u32 = 4;
 
 /// A head dimension of which a vector has more than one lane.
 #[derive(Serialize)]
@@ -18,6 +18,11 @@ struct Dim {
     code: u32,
     /// Lanes of a vector.
     parts: u32,
+}
+
+/// From a row's only beat to its values: decoded, sorted, chosen, read.
+fn latency(config: &Config) -> u32 {
+    config.ram_latency + 4
 }
 
 /// Words of one of a slot's two RAMs that a bank takes.
@@ -28,6 +33,28 @@ fn half_words(config: &Config) -> u32 {
 /// Bits of a word's number in a bank, of which the lowest chooses one of two RAMs.
 fn word_bits(config: &Config) -> u32 {
     lane_bits(bank_words(config)).max(2)
+}
+
+/// From a slot's first lane to the lanes that may take a second pick of it, in the order in which they are asked. Those
+/// that are no multiple of a vector's lanes are of use at smaller head dimensions only. A single lane has but itself.
+fn offsets(config: &Config) -> Vec<u32> {
+    let lanes = config.vector_lanes();
+    let parts = config.head_dim / Config::MIN_HEAD_DIM;
+    let wanted = match parts {
+        1 => vec![1, 3, 7, 12],
+        2 => vec![2, 7, 6, 14],
+        _ => vec![4, 7, 12, 6],
+    };
+    let mut offsets: Vec<u32> = Vec::new();
+    for offset in wanted.into_iter().map(|offset| offset % lanes) {
+        if offset != 0 && !offsets.contains(&offset) {
+            offsets.push(offset);
+        }
+    }
+    if offsets.is_empty() {
+        offsets.push(0);
+    }
+    offsets
 }
 
 /// `multiplier` and `shift` such that `(number * multiplier) >> shift` is `number / divisor` for every number of `bits`
@@ -47,7 +74,7 @@ impl Module for ValueBuffer {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["ram_1r1w", "ram_reader"]
+        &["pick_queue", "ram_1r1w", "ram_reader", "reg_fifo"]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
@@ -114,9 +141,12 @@ impl Module for ValueBuffer {
         context.insert("token_w", &token_w);
         context.insert("prob_w", &config.prob_width);
         context.insert("ctx_w", &16);
-        context.insert("stride", &(config.head_dim / Config::MIN_HEAD_DIM));
+        let offsets = offsets(config);
+        context.insert("rounds", &offsets.len());
+        context.insert("reversed", &offsets.iter().rev().collect::<Vec<_>>());
+        context.insert("offsets", &offsets);
         context.insert("dims", &dims);
-        context.insert("window", &WINDOW);
+        context.insert("places", &PLACES);
         context.insert("word_w", &word_bits(config));
         context.insert("half_words", &half_words(config));
         context.insert("twos", &twos);
@@ -127,16 +157,8 @@ impl Module for ValueBuffer {
         context.insert("fraction_w", &fraction_w);
         context.insert("reciprocal", &multiplier);
         context.insert("product_w", &(token_w + fraction_w + 1));
-        context.insert("latency", &(config.ram_latency + 3));
+        context.insert("latency", &latency(config));
         Ok(context)
-    }
-
-    fn latencies(&self, config: &Config) -> Vec<Latency> {
-        vec![Latency {
-            from: "pick",
-            to: "prob",
-            cycles: config.ram_latency + 3,
-        }]
     }
 
     fn cost(&self, config: &Config, _overrides: &[(&str, u64)]) -> Cost {

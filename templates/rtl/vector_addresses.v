@@ -344,32 +344,33 @@ module vector_addresses #(
         end
 
         // Even pieces side by side, odd ones too.
-        reg  [CHUNKS*PIECE_W-1:0] s2_piece_q;
+        reg  [CHUNKS*PIECE_W-1:0] s2_product_q;
         reg  [        WORD_W-1:0] s3_product_q;
-        wire [        WIDE_W+CHUNK-1:0] even;
-        wire [        WIDE_W+CHUNK-1:0] odd;
+        wire [        WIDE_W+CHUNK-1:0] even_products;
+        wire [        WIDE_W+CHUNK-1:0] odd_products;
 
         for (piece = 0; piece < CHUNKS; piece = piece + 1) begin : g_piece
           always @(posedge clk) begin
-            s2_piece_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
+            s2_product_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
           end
 
           if (piece % 2 == 0) begin : g_even
-            assign even[piece*CHUNK+:2*CHUNK] =
+            assign even_products[piece*CHUNK+:2*CHUNK] =
                 {{ padded_piece }};
           end else begin : g_odd
-            assign odd[piece*CHUNK+:2*CHUNK] =
+            assign odd_products[piece*CHUNK+:2*CHUNK] =
                 {{ padded_piece }};
           end
         end
 
-        assign even[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
-        assign odd[0+:CHUNK]       = {CHUNK{1'b0}};
+        assign even_products[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
+        assign odd_products[0+:CHUNK]       = {CHUNK{1'b0}};
 
-        wire [WORD_W-1:0] product = even[WORD_W-1:0] + odd[WORD_W-1:0];
+        wire [WORD_W-1:0] product = even_products[WORD_W-1:0] + odd_products[WORD_W-1:0];
 
         // The sum is taken modulo 2^ADDR_W.
-        wire unused_high = &{even[WIDE_W+CHUNK-1:WORD_W], odd[WIDE_W+CHUNK-1:WORD_W]};
+        wire unused_high =
+            &{even_products[WIDE_W+CHUNK-1:WORD_W], odd_products[WIDE_W+CHUNK-1:WORD_W]};
 
         reg [  WORD_W-1:0] s4_address_q;
         reg [         2:0] s5_word_q;
