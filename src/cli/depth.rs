@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use crate::config::{PRESETS, Preset};
-use crate::flow::depth::{Depth, Yosys, reduced, subjects};
+use crate::flow::depth::{Depth, Yosys, subjects};
 use crate::report::{depth_page, depth_table};
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -34,9 +34,6 @@ pub struct Args {
     /// Preset to look at, may be repeated [default: spatten and spatten-1-8]
     #[arg(long = "preset", value_name = "NAME")]
     presets: Vec<String>,
-    /// Look at arrays of one vector's multipliers and a crossbar of 8 ports and 4 channels: much faster, fewer cells
-    #[arg(long)]
-    reduced: bool,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -44,7 +41,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     /// Compare with this page
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["blocks", "presets", "reduced"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["blocks", "presets"])]
     check: Option<PathBuf>,
 }
 
@@ -70,13 +67,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut work = Vec::new();
     for (index, preset) in presets.iter().enumerate() {
-        let config = if args.reduced {
-            reduced(&preset.config())?
-        } else {
-            preset.config()
-        };
         work.extend(
-            subjects(&config, &args.blocks)?
+            subjects(&preset.config(), &args.blocks)?
                 .into_iter()
                 .map(|subject| (index, subject)),
         );
@@ -115,10 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(|(preset, blocks)| json!({ "preset": preset, "blocks": blocks }))
             .collect();
-        format!(
-            "{:#}\n",
-            json!({ "yosys": yosys.version, "reduced": args.reduced, "presets": tables })
-        )
+        format!("{:#}\n", json!({ "yosys": yosys.version, "presets": tables }))
     } else if args.markdown {
         depth_page(&yosys.version, &tables)
     } else {

@@ -1,9 +1,11 @@
 //! Logic depth and cells of a block, on generic two-input gates, from Yosys.
 //!
-//! The script is fixed: RAMs are left as they are and bound the paths, everything else is flattened and mapped to NOT,
-//! AND, NAND, OR, NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Logic is mapped for delay: the
-//! commands that Yosys gives to ABC by itself look for area, and turn its fast adders into ripple-carry ones. Registers keep their enable and
-//! reset pins. The longest path to each register, output and RAM pin is then found here, in gates.
+//! The script is fixed: RAMs are left as they are and bound the paths, everything else is mapped to NOT, AND, NAND, OR,
+//! NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Yosys makes parallel-prefix adders and carry-save
+//! multipliers; ABC then restructures for delay (`if -g`) and never for area, which would turn those adders into
+//! ripple-carry ones. Registers keep their enable and reset pins. Modules that a block has many of ([`REPEATED`]) are mapped
+//! once each; their netlists are put together here, so that paths through their ports count in full. The longest path to
+//! each register, output and RAM pin is then found here, in gates.
 
 use crate::config::Config;
 use crate::rtl::{self, Module};
@@ -43,6 +45,9 @@ pub struct Exception {
     /// Why.
     pub reason: &'static str,
 }
+
+/// Modules that are mapped once however many of them a block has.
+const REPEATED: &[&str] = &["dot_product", "topk_select", "sector_lane"];
 
 /// Verilog parameters that blocks are looked at with, beside their defaults.
 const EXTRA: &[(&str, &[(&str, u64)])] = &[
@@ -98,21 +103,6 @@ pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subjec
         }
     }
     Ok(subjects)
-}
-
-/// The configuration with no more multipliers than one vector needs, and no more memory channels and request ports than
-/// four and eight. What there are many of is alike, and so are most paths through it; fewer are much faster to look at. The
-/// arbiters of a crossbar are shallower for it.
-///
-/// # Errors
-/// When the result is not legal.
-pub fn reduced(config: &Config) -> anyhow::Result<Config> {
-    let mut params = crate::config::Params::clone(config);
-    params.multipliers = params.multipliers.min(params.head_dim);
-    params.channels = params.channels.min(4);
-    params.fetch_ports = params.fetch_ports.min(8);
-    params.sector_window = params.sector_window.min(512);
-    Ok(Config::try_from(params)?)
 }
 
 /// A longest path.
@@ -246,6 +236,10 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// What ABC does, in Yosys's way of writing it: equal nodes become one, the logic is restructured for delay twice, and
+/// mapped.
+const ABC: &str = "+strash;ifraig;if,-K,6,-g;strash;if,-K,6,-g;strash;map";
+
 /// The commands, in Yosys's words.
 pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
     let mut set = String::new();
@@ -258,9 +252,20 @@ pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
     } else {
         ""
     };
+    let mut repeated = String::new();
+    for module in REPEATED {
+        if files.contains(&format!("{module}.v").as_str()) {
+            let _ = write!(repeated, " =*{module}");
+        }
+    }
+    if !repeated.is_empty() {
+        repeated = format!("setattr -mod -set keep_hierarchy 1{repeated}; ");
+    }
     format!(
-        "read_verilog {}; hierarchy -check -top {top}{set}; {ram}synth -nofsm -flatten -noabc -top {top}; \
-         abc -g AND,NAND,OR,NOR,XOR,XNOR -script +strash;ifraig;scorr;strash;dch;map; opt_clean; write_blif -icells netlist.blif",
+        "read_verilog {}; hierarchy -check -top {top}{set}; {ram}{repeated}proc; flatten; opt_expr; opt_clean; \
+         opt -nodffe -nosdff; opt_dff; wreduce; opt_clean; alumacc; opt_expr; opt_clean; memory; opt_expr; opt_clean; \
+         techmap; opt -fast; abc -g AND,NAND,OR,NOR,XOR,XNOR -script {ABC}; opt_clean; \
+         write_blif -icells -cname netlist.blif",
         files.join(" ")
     )
 }
@@ -301,18 +306,29 @@ enum Driver {
     Start(String),
 }
 
-/// Gates and where paths end.
+/// A cell that is no gate and no register: a RAM, or a module with a netlist of its own.
+struct Instance<'a> {
+    kind: &'a str,
+    name: &'a str,
+    pins: Vec<(&'a str, u32)>,
+}
+
+/// One module of what `write_blif -icells -cname` writes.
 #[derive(Default)]
-struct Netlist<'a> {
+struct Model<'a> {
+    name: &'a str,
     nets: HashMap<&'a str, u32>,
     drivers: Vec<Option<Driver>>,
-    /// Net and name of the end.
-    ends: Vec<(u32, String)>,
+    inputs: Vec<&'a str>,
+    outputs: Vec<&'a str>,
+    /// Net and name of registers' pins.
+    ends: Vec<(u32, &'a str)>,
+    instances: Vec<Instance<'a>>,
     cells: u64,
     flip_flops: u64,
 }
 
-impl<'a> Netlist<'a> {
+impl<'a> Model<'a> {
     fn net(&mut self, name: &'a str) -> u32 {
         let next = self.drivers.len() as u32;
         let net = *self.nets.entry(name).or_insert(next);
@@ -327,40 +343,50 @@ impl<'a> Netlist<'a> {
         self.drivers[net] = Some(driver);
     }
 
-    /// Reads what `write_blif -icells` writes.
-    fn parse(text: &'a str) -> anyhow::Result<Self> {
-        let mut netlist = Netlist::default();
+    /// Reads the modules of a file.
+    fn parse(text: &'a str) -> anyhow::Result<Vec<Self>> {
+        let mut models: Vec<Self> = Vec::new();
         for line in text.lines() {
             let mut words = line.split(' ').filter(|word| !word.is_empty());
-            match words.next() {
-                Some(".inputs") => {
-                    for name in words {
-                        netlist.drive(name, Driver::Start(base(name).into()));
-                    }
-                }
-                Some(".outputs") => {
-                    for name in words {
-                        let net = netlist.net(name);
-                        netlist.ends.push((net, base(name).into()));
-                    }
-                }
-                Some(".names") => match words.collect::<Vec<_>>()[..] {
-                    [constant] => netlist.drive(constant, Driver::Start("a constant".into())),
+            let Some(command) = words.next().filter(|word| word.starts_with('.')) else {
+                continue;
+            };
+            if command == ".model" {
+                models.push(Model {
+                    name: words.next().context("a model without a name")?,
+                    ..Model::default()
+                });
+                continue;
+            }
+            let model = models
+                .last_mut()
+                .with_context(|| format!("no model before {line}"))?;
+            match command {
+                ".inputs" => model.inputs.extend(words),
+                ".outputs" => model.outputs.extend(words),
+                ".names" => match words.collect::<Vec<_>>()[..] {
+                    [constant] => model.drive(constant, Driver::Start("a constant".into())),
                     [from, to] => {
-                        let from = netlist.net(from);
-                        netlist.drive(to, Driver::Alias(from));
+                        let from = model.net(from);
+                        model.drive(to, Driver::Alias(from));
                     }
                     _ => bail!("a function table: {line}"),
                 },
-                Some(".subckt") => {
+                ".subckt" => {
                     let kind = words.next().context("a cell without a type")?;
                     let pins = words.filter_map(|pin| pin.split_once('=')).collect::<Vec<_>>();
-                    netlist.cell(kind, &pins)?;
+                    model.cell(kind, &pins)?;
+                }
+                // The name of the cell before; that of a gate says nothing.
+                ".cname" => {
+                    if let Some(instance) = model.instances.last_mut().filter(|i| i.name.is_empty()) {
+                        instance.name = words.next().unwrap_or_default();
+                    }
                 }
                 _ => {}
             }
         }
-        Ok(netlist)
+        Ok(models)
     }
 
     fn cell(&mut self, kind: &'a str, pins: &[(&'a str, &'a str)]) -> anyhow::Result<()> {
@@ -370,24 +396,14 @@ impl<'a> Netlist<'a> {
                 .map(|(_, net)| *net)
                 .with_context(|| format!("{kind} without {name}"))
         };
-        if kind.ends_with("ram_1r1w") {
-            for (pin, net) in pins {
-                let name = format!("RAM {}", base(pin));
-                if base(pin) == "rd_data" {
-                    self.drive(net, Driver::Start(name));
-                } else if *pin != "clk" {
-                    let net = self.net(net);
-                    self.ends.push((net, name));
-                }
-            }
-        } else if kind.contains("DFF") {
+        if kind.contains("DFF") {
             let out = pin("Q")?;
             self.flip_flops += 1;
             self.drive(out, Driver::Start(base(out).into()));
             // Enable and reset pins count as the data pin does.
             for (_, net) in pins.iter().filter(|(pin, _)| !["C", "Q"].contains(pin)) {
                 let net = self.net(net);
-                self.ends.push((net, base(out).into()));
+                self.ends.push((net, base(out)));
             }
         } else if ["$_NOT_", "$_BUF_"].contains(&kind) {
             let from = self.net(pin("A")?);
@@ -398,9 +414,91 @@ impl<'a> Netlist<'a> {
             self.cells += 1;
             self.drive(pin("Y")?, Driver::Gate(inputs));
         } else {
-            bail!("a cell `{kind}`, which is neither a gate nor a register");
+            ensure!(
+                !kind.starts_with("$_"),
+                "a cell `{kind}`, which is neither a gate nor a register"
+            );
+            let pins = pins.iter().map(|&(pin, net)| (pin, self.net(net))).collect();
+            self.instances.push(Instance { kind, name: "", pins });
         }
         Ok(())
+    }
+}
+
+/// Gates and where paths end, all modules put together.
+#[derive(Default)]
+struct Netlist {
+    drivers: Vec<Option<Driver>>,
+    /// Net and name of the end.
+    ends: Vec<(u32, String)>,
+    cells: u64,
+    flip_flops: u64,
+}
+
+impl Netlist {
+    /// Reads what `write_blif -icells -cname` writes.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let models = Model::parse(text)?;
+        let used = |name| models.iter().any(|m| m.instances.iter().any(|i| i.kind == name));
+        let top = models.iter().find(|model| !used(model.name)).context("no top")?;
+        let mut netlist = Netlist::default();
+        netlist.add(top, "", &models)?;
+        for name in &top.inputs {
+            if let Some(&net) = top.nets.get(name) {
+                netlist.drivers[net as usize] = Some(Driver::Start(base(name).into()));
+            }
+        }
+        for name in &top.outputs {
+            if let Some(&net) = top.nets.get(name) {
+                netlist.ends.push((net, base(name).into()));
+            }
+        }
+        Ok(netlist)
+    }
+
+    /// Adds an instance of `model` whose names begin with `prefix`, and what is in it; the number of its first net.
+    fn add(&mut self, model: &Model, prefix: &str, models: &[Model]) -> anyhow::Result<u32> {
+        let first = self.drivers.len() as u32;
+        let here = model.drivers.iter().map(|driver| match driver {
+            Some(Driver::Gate(inputs)) => Some(Driver::Gate(inputs.map(|net| first + net))),
+            Some(Driver::Alias(net)) => Some(Driver::Alias(first + net)),
+            Some(Driver::Start(name)) => Some(Driver::Start(format!("{prefix}{name}"))),
+            None => None,
+        });
+        self.drivers.extend(here);
+        let ends = model.ends.iter();
+        self.ends
+            .extend(ends.map(|(net, name)| (first + net, format!("{prefix}{name}"))));
+        self.cells += model.cells;
+        self.flip_flops += model.flip_flops;
+        for instance in &model.instances {
+            let prefix = format!("{prefix}{}.", instance.name);
+            if instance.kind.ends_with("ram_1r1w") {
+                for &(pin, net) in &instance.pins {
+                    let name = format!("RAM {prefix}{}", base(pin));
+                    if base(pin) == "rd_data" {
+                        self.drivers[(first + net) as usize] = Some(Driver::Start(name));
+                    } else if pin != "clk" {
+                        self.ends.push((first + net, name));
+                    }
+                }
+                continue;
+            }
+            let kind = models.iter().find(|model| model.name == instance.kind);
+            let kind = kind.with_context(|| format!("no netlist of {}", instance.kind))?;
+            let inner = self.add(kind, &prefix, models)?;
+            for &(pin, net) in &instance.pins {
+                // A port that the module does not use has no net in it.
+                let Some(&port) = kind.nets.get(pin) else { continue };
+                let (to, from) = if kind.outputs.contains(&pin) {
+                    (first + net, inner + port)
+                } else {
+                    (inner + port, first + net)
+                };
+                self.drivers[to as usize] = Some(Driver::Alias(from));
+            }
+        }
+        Ok(first)
     }
 
     /// Gates before each net and the net that the longest path to it starts at.
