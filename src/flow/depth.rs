@@ -47,7 +47,13 @@ pub struct Exception {
 }
 
 /// Modules that are mapped once however many of them a block has.
-const REPEATED: &[&str] = &["dot_product", "topk_select", "sector_lane"];
+const REPEATED: &[&str] = &[
+    "dot_product",
+    "av_column",
+    "av_rescale_lane",
+    "topk_select",
+    "sector_lane",
+];
 
 /// Verilog parameters that blocks are looked at with, beside their defaults.
 const EXTRA: &[(&str, &[(&str, u64)])] = &[
@@ -263,7 +269,7 @@ pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
     }
     format!(
         "read_verilog {}; hierarchy -check -top {top}{set}; {ram}{repeated}proc; flatten; opt_expr; opt_clean; \
-         opt -nodffe -nosdff; opt_dff; wreduce; opt_clean; alumacc; opt_expr; opt_clean; memory; opt_expr; opt_clean; \
+         opt -nodffe -nosdff; opt_dff; wreduce; opt_clean; alumacc; opt_expr; opt_clean; memory -nordff; opt_expr; opt_clean; \
          techmap; opt -fast; abc -g AND,NAND,OR,NOR,XOR,XNOR -script {ABC}; opt_clean; \
          write_blif -icells -cname netlist.blif",
         files.join(" ")
