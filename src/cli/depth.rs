@@ -65,43 +65,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
     };
-    let mut work = Vec::new();
-    for (index, preset) in presets.iter().enumerate() {
-        work.extend(
-            subjects(&preset.config(), &args.blocks)?
-                .into_iter()
-                .map(|subject| (index, subject)),
-        );
-    }
     let yosys = Yosys::find()?;
-    let bar = ProgressBar::new(work.len() as u64);
-    bar.set_style(
-        ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} blocks, {elapsed} {msg}")
-            .context("progress bar")?,
-    );
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").context("progress bar")?);
+    bar.set_message("Yosys maps all blocks of a preset in one run");
     bar.enable_steady_tick(Duration::from_millis(200));
-    let depths: Vec<(usize, Depth)> = work
+    let tables: Vec<(&str, Vec<Depth>)> = presets
         .par_iter()
         .with_max_len(1)
-        .map(|(preset, subject)| {
-            let depth = yosys.depth(subject)?;
-            bar.inc(1);
-            bar.set_message(subject.module.name());
-            Ok((*preset, depth))
+        .map(|preset| {
+            let config = preset.config();
+            let depths = yosys.depths(&config, &subjects(&config, &args.blocks)?)?;
+            Ok((preset.name, depths))
         })
         .collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
-    let of_preset = |index: usize| {
-        depths
-            .iter()
-            .filter(move |(i, _)| *i == index)
-            .map(|(_, d)| d.clone())
-    };
-    let tables: Vec<(&str, Vec<Depth>)> = presets
-        .iter()
-        .enumerate()
-        .map(|(index, preset)| (preset.name, of_preset(index).collect()))
-        .collect();
     let text = if args.json {
         let tables: Vec<_> = tables
             .iter()
@@ -133,9 +111,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     let mut broken = false;
-    for (preset, depth) in &depths {
+    let depths = tables
+        .iter()
+        .flat_map(|(preset, depths)| depths.iter().map(move |d| (preset, d)));
+    for (preset, depth) in depths {
         broken |= !depth.too_long.is_empty();
-        let place = format!("{} at {}", depth.block, presets[*preset].name);
+        let place = format!("{} at {preset}", depth.block);
         for route in depth.too_long.iter().take(SHOWN) {
             eprintln!(
                 "{place}: {} levels from {} to {} are too many",

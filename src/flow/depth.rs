@@ -1,11 +1,14 @@
-//! Logic depth and cells of a block, on generic two-input gates, from Yosys.
+//! Logic depth and cells of blocks, on generic two-input gates, from Yosys.
 //!
 //! The script is fixed: RAMs are left as they are and bound the paths, everything else is mapped to NOT, AND, NAND, OR,
 //! NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Yosys makes parallel-prefix adders and carry-save
 //! multipliers; ABC then restructures for delay (`if -g`) and never for area, which would turn those adders into
-//! ripple-carry ones. Registers keep their enable and reset pins. Modules that a block has many of ([`REPEATED`]) are mapped
-//! once each; their netlists are put together here, so that paths through their ports count in full. The longest path to
-//! each register, output and RAM pin is then found here, in gates.
+//! ripple-carry ones. Registers keep their enable and reset pins.
+//!
+//! One run maps all blocks of a configuration. Small modules ([`SMALL`]) become part of what instantiates them; all others
+//! are mapped once for each set of parameters, however many of them there are. The netlists are put together here, so
+//! that paths through the ports of modules count in full, and the longest path to each register, output and RAM pin is
+//! found, in gates.
 
 use crate::config::Config;
 use crate::rtl::{self, Module};
@@ -46,13 +49,20 @@ pub struct Exception {
     pub reason: &'static str,
 }
 
-/// Modules that are mapped once however many of them a block has.
-const REPEATED: &[&str] = &[
-    "dot_product",
-    "av_column",
-    "av_rescale_lane",
-    "topk_select",
-    "sector_lane",
+/// Modules that become part of those that instantiate them, and are optimised with them.
+const SMALL: &[&str] = &[
+    "stream_reg",
+    "delay_line",
+    "stream_fifo",
+    "reg_fifo",
+    "ram_reader",
+    "rmw_ram",
+    "round_robin",
+    "multiplier",
+    "port_turn",
+    "importance_store",
+    "softmax_max",
+    "softmax_sum",
 ];
 
 /// Verilog parameters that blocks are looked at with, beside their defaults.
@@ -62,13 +72,11 @@ const EXTRA: &[(&str, &[(&str, u64)])] = &[
     ("lane_gearbox", &[("DATA_W", 30)]),
 ];
 
-/// A block at a configuration and Verilog parameters.
+/// A block and Verilog parameters.
 #[derive(Clone)]
 pub struct Subject {
     /// The block.
     pub module: &'static dyn Module,
-    /// What its Verilog is generated from.
-    pub config: Config,
     /// Overrides of its Verilog parameters.
     pub parameters: Vec<(&'static str, u64)>,
 }
@@ -103,7 +111,6 @@ pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subjec
         {
             subjects.push(Subject {
                 module,
-                config: config.clone(),
                 parameters: parameters.to_vec(),
             });
         }
@@ -179,63 +186,95 @@ impl Yosys {
         bail!("no Yosys found; run `sim/setup`, install Yosys, or set YOSYS to the program")
     }
 
-    /// Looks at a block.
+    /// Looks at blocks of one configuration, in one run.
     ///
     /// # Errors
-    /// When its Verilog cannot be emitted, or Yosys refuses it.
-    pub fn depth(&self, subject: &Subject) -> anyhow::Result<Depth> {
-        let Subject {
-            module,
-            config,
-            parameters,
-        } = subject;
-        let sources = rtl::sources_of(*module, config)?;
-        let files: Vec<(String, String)> = sources
+    /// When Verilog cannot be emitted, or Yosys refuses it.
+    pub fn depths(&self, config: &Config, subjects: &[Subject]) -> anyhow::Result<Vec<Depth>> {
+        let mut needed = Vec::new();
+        for subject in subjects {
+            needed.extend(rtl::closure(subject.module, config)?);
+        }
+        let files: Vec<(String, String)> = rtl::sources(config)?
             .into_iter()
+            .filter(|source| needed.contains(&source.module))
             .map(|source| (format!("{}.v", source.module), source.text))
             .collect();
-        let netlist = self.map(module.name(), &files, parameters)?;
-        let netlist = Netlist::parse(&netlist).with_context(|| format!("netlist of {}", module.name()))?;
-        let depth = netlist.depth(module.name(), EXCEPTIONS);
-        let mut depth = depth.with_context(|| format!("netlist of {}", module.name()))?;
-        depth.parameters.clone_from(parameters);
-        depth.memory_bits = module.cost(config, parameters).memory_bits;
-        Ok(depth)
+        let roots: Vec<Root> = subjects
+            .iter()
+            .map(|subject| Root {
+                module: subject.module.name(),
+                parameters: &subject.parameters,
+            })
+            .collect();
+        let text = self.map(&files, &roots)?;
+        let models = Model::parse(&text)?;
+        let look = |(number, subject): (usize, &Subject)| {
+            let name = subject.module.name();
+            let depth = Netlist::root(&models, number).and_then(|netlist| netlist.depth(name, EXCEPTIONS));
+            let mut depth = depth.with_context(|| format!("netlist of {name}"))?;
+            depth.parameters.clone_from(&subject.parameters);
+            depth.memory_bits = subject.module.cost(config, &subject.parameters).memory_bits;
+            Ok(depth)
+        };
+        subjects.iter().enumerate().map(look).collect()
     }
 
-    /// Runs the script; the netlist, as BLIF with Yosys's own cells.
+    /// Runs the script; the netlists, as BLIF with Yosys's own cells.
     ///
     /// # Errors
     /// When Yosys refuses the Verilog.
-    pub fn map(
-        &self,
-        top: &str,
-        files: &[(String, String)],
-        parameters: &[(&str, u64)],
-    ) -> anyhow::Result<String> {
+    pub fn map(&self, files: &[(String, String)], roots: &[Root]) -> anyhow::Result<String> {
         let work = tempfile::tempdir()?;
         for (name, text) in files {
             std::fs::write(work.path().join(name), text)?;
         }
+        std::fs::write(work.path().join("roots.v"), roots_module(roots))?;
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let script = script(top, &names, parameters);
         let output = Command::new(&self.program)
             .current_dir(work.path())
-            .args(["-q", "-p", &script])
+            .args(["-q", "-p", &script(&names)])
             .output()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        ensure!(output.status.success(), "Yosys refuses `{top}`:\n{said}");
+        ensure!(output.status.success(), "Yosys refuses the blocks:\n{said}");
         read(&work.path().join("netlist.blif"))
     }
 }
 
-/// What a netlist that [`Yosys::map`] made is made of, no path excepted.
+/// A module to look at, and its Verilog parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Root<'a> {
+    /// Its name.
+    pub module: &'a str,
+    /// Overrides of its parameters.
+    pub parameters: &'a [(&'static str, u64)],
+}
+
+/// Verilog of a module that has one instance of each root, with nothing connected.
+fn roots_module(roots: &[Root]) -> String {
+    let mut text = "module roots;\n".to_owned();
+    for (number, root) in roots.iter().enumerate() {
+        let set = root
+            .parameters
+            .iter()
+            .map(|(name, value)| format!(".{name}({value})"));
+        let set = set.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(
+            text,
+            "  (* keep, keep_hierarchy *) {} #({set}) root_{number} ();",
+            root.module
+        );
+    }
+    text + "endmodule\n"
+}
+
+/// What the first root of a netlist that [`Yosys::map`] made is made of, no path excepted.
 ///
 /// # Errors
 /// When it has other cells than gates, registers and RAMs, or a combinational loop.
 pub fn depth_of(netlist: &str) -> anyhow::Result<Depth> {
-    Netlist::parse(netlist)?.depth("", &[])
+    Netlist::root(&Model::parse(netlist)?, 0)?.depth("", &[])
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -246,29 +285,23 @@ fn read(path: &Path) -> anyhow::Result<String> {
 /// mapped.
 const ABC: &str = "+strash;ifraig;if,-K,6,-g;strash;if,-K,6,-g;strash;map";
 
-/// The commands, in Yosys's words.
-pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
-    let mut set = String::new();
-    for (name, value) in parameters {
-        let _ = write!(set, " -chparam {name} {value}");
-    }
+/// The commands, in Yosys's words, for files with the names of the modules in them.
+pub fn script(files: &[&str]) -> String {
     // A black box has ports only: RAMs stay whole.
     let ram = if files.contains(&"ram_1r1w.v") {
         "blackbox =*ram_1r1w; "
     } else {
         ""
     };
-    let mut repeated = String::new();
-    for module in REPEATED {
+    let mut small = String::new();
+    for module in SMALL {
         if files.contains(&format!("{module}.v").as_str()) {
-            let _ = write!(repeated, " =*{module}");
+            let _ = write!(small, " =*{module} %d");
         }
     }
-    if !repeated.is_empty() {
-        repeated = format!("setattr -mod -set keep_hierarchy 1{repeated}; ");
-    }
     format!(
-        "read_verilog {}; hierarchy -check -top {top}{set}; {ram}{repeated}proc; flatten; opt_expr; opt_clean; \
+        "read_verilog {} roots.v; hierarchy -check -top roots; {ram}\
+         setattr -mod -set keep_hierarchy 1 *{small}; proc; flatten; opt_expr; opt_clean; \
          opt -nodffe -nosdff; opt_dff; wreduce; opt_clean; alumacc; opt_expr; opt_clean; memory -nordff; opt_expr; opt_clean; \
          techmap; opt -fast; abc -g AND,NAND,OR,NOR,XOR,XNOR -script {ABC}; opt_clean; \
          write_blif -icells -cname netlist.blif",
@@ -302,14 +335,14 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What drives a net.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Driver {
     /// A gate, by its input nets.
     Gate([u32; 2]),
     /// Another name of a net.
     Alias(u32),
-    /// The start of paths: an input, a register, a RAM, a constant.
-    Start(String),
+    /// The start of paths: an input, a register, a RAM, a constant; where its name is.
+    Start(u32),
 }
 
 /// A cell that is no gate and no register: a RAM, or a module with a netlist of its own.
@@ -325,6 +358,7 @@ struct Model<'a> {
     name: &'a str,
     nets: HashMap<&'a str, u32>,
     drivers: Vec<Option<Driver>>,
+    starts: Vec<&'a str>,
     inputs: Vec<&'a str>,
     outputs: Vec<&'a str>,
     /// Net and name of registers' pins.
@@ -349,6 +383,12 @@ impl<'a> Model<'a> {
         self.drivers[net] = Some(driver);
     }
 
+    fn start(&mut self, net: &'a str, name: &'a str) {
+        let number = self.starts.len() as u32;
+        self.starts.push(name);
+        self.drive(net, Driver::Start(number));
+    }
+
     /// Reads the modules of a file.
     fn parse(text: &'a str) -> anyhow::Result<Vec<Self>> {
         let mut models: Vec<Self> = Vec::new();
@@ -371,7 +411,7 @@ impl<'a> Model<'a> {
                 ".inputs" => model.inputs.extend(words),
                 ".outputs" => model.outputs.extend(words),
                 ".names" => match words.collect::<Vec<_>>()[..] {
-                    [constant] => model.drive(constant, Driver::Start("a constant".into())),
+                    [constant] => model.start(constant, "a constant"),
                     [from, to] => {
                         let from = model.net(from);
                         model.drive(to, Driver::Alias(from));
@@ -405,7 +445,7 @@ impl<'a> Model<'a> {
         if kind.contains("DFF") {
             let out = pin("Q")?;
             self.flip_flops += 1;
-            self.drive(out, Driver::Start(base(out).into()));
+            self.start(out, base(out));
             // Enable and reset pins count as the data pin does.
             for (_, net) in pins.iter().filter(|(pin, _)| !["C", "Q"].contains(pin)) {
                 let net = self.net(net);
@@ -431,10 +471,12 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Gates and where paths end, all modules put together.
+/// Gates and where paths end, all modules of a root put together.
 #[derive(Default)]
 struct Netlist {
     drivers: Vec<Option<Driver>>,
+    /// Names.
+    starts: Vec<String>,
     /// Net and name of the end.
     ends: Vec<(u32, String)>,
     cells: u64,
@@ -442,36 +484,47 @@ struct Netlist {
 }
 
 impl Netlist {
-    /// Reads what `write_blif -icells -cname` writes.
-    fn parse(text: &str) -> anyhow::Result<Self> {
-        let models = Model::parse(text)?;
-        let used = |name| models.iter().any(|m| m.instances.iter().any(|i| i.kind == name));
-        let top = models.iter().find(|model| !used(model.name)).context("no top")?;
+    /// The root of a number.
+    fn root(models: &[Model], number: usize) -> anyhow::Result<Self> {
+        let name = format!("root_{number}");
+        let mut instances = models.iter().flat_map(|model| &model.instances);
+        let instance = instances.find(|instance| instance.name == name);
+        let kind = instance.with_context(|| format!("no {name}"))?.kind;
+        let top = models.iter().find(|model| model.name == kind);
+        let top = top.with_context(|| format!("no netlist of {kind}"))?;
         let mut netlist = Netlist::default();
-        netlist.add(top, "", &models)?;
+        netlist.add(top, "", models)?;
         for name in &top.inputs {
             if let Some(&net) = top.nets.get(name) {
-                netlist.drivers[net as usize] = Some(Driver::Start(base(name).into()));
+                netlist.start(net, base(name).to_owned());
             }
         }
         for name in &top.outputs {
             if let Some(&net) = top.nets.get(name) {
-                netlist.ends.push((net, base(name).into()));
+                netlist.ends.push((net, base(name).to_owned()));
             }
         }
         Ok(netlist)
     }
 
+    fn start(&mut self, net: u32, name: String) {
+        self.drivers[net as usize] = Some(Driver::Start(self.starts.len() as u32));
+        self.starts.push(name);
+    }
+
     /// Adds an instance of `model` whose names begin with `prefix`, and what is in it; the number of its first net.
     fn add(&mut self, model: &Model, prefix: &str, models: &[Model]) -> anyhow::Result<u32> {
         let first = self.drivers.len() as u32;
-        let here = model.drivers.iter().map(|driver| match driver {
-            Some(Driver::Gate(inputs)) => Some(Driver::Gate(inputs.map(|net| first + net))),
-            Some(Driver::Alias(net)) => Some(Driver::Alias(first + net)),
-            Some(Driver::Start(name)) => Some(Driver::Start(format!("{prefix}{name}"))),
-            None => None,
-        });
-        self.drivers.extend(here);
+        let first_start = self.starts.len() as u32;
+        self.drivers.extend(model.drivers.iter().map(|driver| {
+            driver.map(|driver| match driver {
+                Driver::Gate(inputs) => Driver::Gate(inputs.map(|net| first + net)),
+                Driver::Alias(net) => Driver::Alias(first + net),
+                Driver::Start(start) => Driver::Start(first_start + start),
+            })
+        }));
+        let starts = model.starts.iter();
+        self.starts.extend(starts.map(|name| format!("{prefix}{name}")));
         let ends = model.ends.iter();
         self.ends
             .extend(ends.map(|(net, name)| (first + net, format!("{prefix}{name}"))));
@@ -483,7 +536,7 @@ impl Netlist {
                 for &(pin, net) in &instance.pins {
                     let name = format!("RAM {prefix}{}", base(pin));
                     if base(pin) == "rd_data" {
-                        self.drivers[(first + net) as usize] = Some(Driver::Start(name));
+                        self.start(first + net, name);
                     } else if pin != "clk" {
                         self.ends.push((first + net, name));
                     }
@@ -559,7 +612,7 @@ impl Netlist {
             }
         }
         let start = |net: u32| match &self.drivers[net as usize] {
-            Some(Driver::Start(name)) => name.clone(),
+            Some(Driver::Start(start)) => self.starts[*start as usize].clone(),
             _ => "nothing".into(),
         };
         let routes = longest.into_iter().map(|(to, (levels, net))| Route {
@@ -610,6 +663,10 @@ mod tests {
     use super::*;
 
     const NETLIST: &str = "\
+.model roots
+.subckt m clk=n1
+.cname root_0
+.end
 .model m
 .inputs clk a[0] a[1] b
 .outputs y
@@ -623,6 +680,7 @@ mod tests {
 .subckt $_DFFE_PP_ C=clk D=n1 E=b Q=held_q
 .subckt $_DFF_P_ C=clk D=n3 Q=g.product_q[4]
 .subckt $paramod$12\\ram_1r1w clk=clk wr_en=n2 rd_data[0]=n4
+.cname u_ram
 .subckt $_AND_ A=n4 B=n4 Y=n5
 .subckt $_DFF_P_ C=clk D=n5 Q=w_q
 .end
@@ -648,15 +706,21 @@ mod tests {
                 .unwrap()
                 .logic
         };
-        assert_eq!(without(&["XOR"]), route(2, "a", "RAM wr_en"));
-        assert_eq!(without(&["XOR", "NOT", "Y=n1"]), route(1, "RAM rd_data", "w_q"));
+        assert_eq!(without(&["XOR"]), route(2, "a", "RAM u_ram.wr_en"));
+        assert_eq!(
+            without(&["XOR", "NOT", "Y=n1"]),
+            route(1, "RAM u_ram.rd_data", "w_q")
+        );
     }
 
     #[test]
     fn a_loop_and_an_unknown_cell_are_refused() {
-        let looped = ".subckt $_AND_ A=x B=y Y=z\n.subckt $_NOT_ A=z Y=x\n";
-        assert!(depth_of(looped).is_err());
-        assert!(depth_of(".subckt $_DLATCH_P_ E=a D=b Q=c\n").is_err());
+        let root = ".model roots\n.subckt m\n.cname root_0\n.model m\n";
+        let depth = |cells| depth_of(&format!("{root}{cells}"));
+        assert!(depth(".subckt $_AND_ A=x B=y Y=z\n").is_ok());
+        assert!(depth(".subckt $_AND_ A=x B=y Y=z\n.subckt $_NOT_ A=z Y=x\n").is_err());
+        assert!(depth(".subckt $_DLATCH_P_ E=a D=b Q=c\n").is_err());
+        assert!(depth(".subckt other E=a\n").is_err());
     }
 
     #[test]

@@ -18,13 +18,15 @@ pub fn depth_page(yosys: &str, presets: &[(&str, Vec<Depth>)]) -> String {
     let mut page = format!(
         "# Logic depth and cells\n\n\
          <!-- Generated: spatten-gen depth --markdown > docs/depth.md -->\n\n\
-         Each block alone, mapped by Yosys {yosys} to inverters and two-input gates; a multiplexer counts as the gates it \
-         takes. Registers keep enable and reset pins. RAMs are left whole, and paths end at their pins. Levels are gates on \
-         the longest path from an input, register or RAM to an output, register or RAM. More than {LIMIT} levels fail the \
-         tests; a multiplier stage, that is a path into a register with `{PRODUCT}` in its name, may have {PRODUCT_LIMIT}. \
-         The commands:\n\n```\n{}\n```\n",
-        script("BLOCK", &["*.v", "ram_1r1w.v"], &[])
+         Each block, mapped by Yosys {yosys} to inverters and two-input gates; a multiplexer counts as the gates it takes. \
+         Registers keep enable and reset pins. RAMs are left whole, and paths end at their pins. Levels are gates on the \
+         longest path from an input, register or RAM to an output, register or RAM, through all modules that the block is \
+         made of. More than {LIMIT} levels fail the tests; a multiplier stage, that is a path into a register with \
+         `{PRODUCT}` in its name, may have {PRODUCT_LIMIT}. The commands, for a module `roots` that has an instance of each \
+         block:\n\n```\n{}\n```\n",
+        script(&["*.v", "ram_1r1w.v"])
             .replace(" ram_1r1w.v", "")
+            .replace(" roots.v", "")
             .replace("; ", ";\n"),
     );
     for (preset, depths) in presets {
