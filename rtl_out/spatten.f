@@ -39,3 +39,15 @@ rtl/value_buffer.v
 rtl/axi_reader.v
 rtl/row_writer.v
 rtl/axi_writer.v
+rtl/write_tracker.v
+rtl/memory_side.v
+rtl/register_file.v
+rtl/slot_table.v
+rtl/kept_list.v
+rtl/cascade_state.v
+rtl/command_check.v
+rtl/controller.v
+rtl/row_sequencer.v
+rtl/fetch_scheduler.v
+rtl/row_pipeline.v
+rtl/spatten_top.v

@@ -53,7 +53,18 @@ macro_rules! blocks {
             block axi_reader::AxiReader;
             block row_writer::RowWriter;
             block axi_writer::AxiWriter;
+            primitive write_tracker::WriteTracker;
+            block memory_side::MemorySide;
             primitive register_file::RegisterFile;
+            primitive slot_table::SlotTable;
+            primitive kept_list::KeptList;
+            primitive cascade_state::CascadeState;
+            primitive command_check::CommandCheck;
+            primitive controller::Controller;
+            primitive row_sequencer::RowSequencer;
+            primitive fetch_scheduler::FetchScheduler;
+            primitive row_pipeline::RowPipeline;
+            primitive spatten_top::SpattenTop;
         }
     };
 }

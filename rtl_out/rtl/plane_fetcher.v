@@ -577,7 +577,9 @@ module plane_fetcher #(
   wire [COUNT_W-1:0] s3_count;
   wire               s3_last;
   wire [  CTX_W-1:0] s3_ctx;
+  wire               assembled;
 
+  assign vector_valid = assembled && !stop;
   assign {s3_ctx, s3_last, s3_count, s3_pass, s3_merge, s3_close, s3_planes, s3_shift, unused_lsb,
           s3_dim} = s3_side_q;
 
@@ -599,7 +601,7 @@ module plane_fetcher #(
       .push_count (s3_count),
       .push_last  (s3_last),
       .push_ctx   (s3_ctx),
-      .pop_valid  (vector_valid),
+      .pop_valid  (assembled),
       .pop_ready  (vector_ready),
       .pop_data   (vector_data),
       .pop_count  (vector_count),
@@ -610,7 +612,7 @@ module plane_fetcher #(
   assign drained =
       front_idle && ahead_q == {AHEAD_W{1'b0}} && groups_q == {GROUPS_W{1'b0}} && crossbar_idle;
   assign idle    = drained && !flushing_q && !push_valid_q
-      && !(s1_valid_q || s2_valid_q || s3_valid_q || vector_valid);
+      && !(s1_valid_q || s2_valid_q || s3_valid_q || assembled);
 
 endmodule
 

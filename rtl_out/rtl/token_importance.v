@@ -7,28 +7,30 @@
 
 // Purpose      accumulates the importance of the tokens: unsigned 32 bits, saturating (paper,
 //              section III-A). The probabilities of a row are added up by position in the list of
-//              kept tokens, 8 of them a cycle, since positions meet no bank conflicts; the sums of
-//              the positions are then folded into importance by token id.
+//              kept tokens, 8 of them a cycle, since positions meet no bank conflicts; a sweep over
+//              the list then folds the sums of the positions into importance by token id, 16 ids a
+//              word, and hands the keys to the top-k engine.
 // Codes        one beat of push is one operation, and operations take effect in the order of the
 //              stream:
 //              - 0, row: probs, lanes 0 to count-1, are added to the sums of the next positions.
 //                The first beat of a row is on positions 0 to 7, and last marks its last beat. A
 //                beat may hold no probability.
-//              - 1, fold: the sum of the next position is added to the importance of id, and
-//                becomes 0. The list of kept tokens is sent in order, from position 0 on, the last
-//                one with last.
-//              - 2, read: the importance of id is offered on key, with id and last as they came.
-//              - 3, write: the importance of id becomes value.
+//              - 1, sweep: ids, lanes 0 to ids_count-1, are the tokens at the next 16 positions of
+//                a list, which begins at position 0. Every word but the one with last is full; a
+//                list of no tokens is one word of no ids. With fold, the sum of each position is
+//                added to the importance of its id, and becomes 0. With read, the importance of the
+//                ids, after a fold of the same word, is offered on key as a word of its own.
+//              - 3, write: the importance of ids, lane 0, becomes value.
 //              - 4, clear: all importance and the sums of all positions become 0.
 //              - 5, scale: all importance is shifted right by shift (0 to 31), rounded down.
 //              - Others change nothing.
-// Fields       that an operation does not name do not matter. A list that is folded or read has one
-//              id at least; ids may come in any order, and more than once. Rows, folds and reads
-//              count their positions apart.
+// Fields       that an operation does not name do not matter. Ids may come in any order, and more
+//              than once: an id that comes twice in a word is folded and read twice, lower lane
+//              first. Rows and sweeps count their positions apart.
 // Sums         stay over any number of rows and layers until they are folded. They are importance
-//              not yet in its place: as long as there are any, do not read, write or scale, and do
-//              not change the list. With SPATTEN_CHECKS defined, an operation that breaks this is
-//              reported. A sum saturates at SUM_W bits.
+//              not yet in its place: as long as there are any, do not write, scale, or read without
+//              fold, and do not change the list. With SPATTEN_CHECKS defined, an operation that
+//              breaks this is reported. A sum saturates at SUM_W bits.
 // Guards       key_guarded marks what a prune must keep: the first push_guard_first and the last
 //              push_guard_last of the push_length tokens of the list that is read. key_k is the
 //              number that then stays: push_k, or the number of guarded positions where that is
@@ -37,305 +39,512 @@
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
 //              until it is taken. push_ready of a read waits for room on the key side, that of
 //              other operations does not.
-// Latency      the importance read by a beat accepted in cycle t is offered in cycle t+9.
-// Throughput   one operation every cycle, on equal positions and ids back to back too; nothing is
-//              accepted in the 128 cycles after a clear, a scale or a reset.
+// Latency      the word read by a beat accepted in cycle t is offered in cycle t+11, and later by
+//              each cycle that the word takes beyond one.
+// Throughput   one operation every cycle, on equal positions and ids back to back too, but for two:
+//              the ids of a sweep live in 16 banks, id mod 16, and a word takes as many cycles as
+//              ids in its busiest bank: 1 where the list is dense. A clear or a scale, and a reset,
+//              take 64 cycles.
 // Reset        clears all importance and all sums.
 
 module token_importance #(
     parameter SUM_W = 32  // bits of a position's sum, at least 12 and at most 32
 ) (
-    input  wire        clk,
-    input  wire        rst,
+    input  wire         clk,
+    input  wire         rst,
 
-    input  wire        push_valid,
-    output wire        push_ready,
-    input  wire [ 2:0] push_code,
-    input  wire [95:0] push_probs,
-    input  wire [3:0]  push_count,
-    input  wire        push_last,
-    input  wire [9:0]  push_id,
-    input  wire [31:0] push_value,
-    input  wire [ 4:0] push_shift,
-    input  wire [15:0] push_k,
-    input  wire [15:0] push_guard_first,
-    input  wire [15:0] push_guard_last,
-    input  wire [10:0] push_length,
+    input  wire         push_valid,
+    output wire         push_ready,
+    input  wire [ 2:0]  push_code,
+    input  wire [95:0]  push_probs,
+    input  wire [3:0]   push_count,
+    input  wire         push_last,
+    input  wire [159:0] push_ids,
+    input  wire [4:0]   push_ids_count,
+    input  wire         push_fold,
+    input  wire         push_read,
+    input  wire [31:0]  push_value,
+    input  wire [ 4:0]  push_shift,
+    input  wire [15:0]  push_k,
+    input  wire [15:0]  push_guard_first,
+    input  wire [15:0]  push_guard_last,
+    input  wire [10:0]  push_length,
 
-    output wire        key_valid,
-    input  wire        key_ready,
-    output wire        key_guarded,
-    output wire [31:0] key_importance,
-    output wire [9:0]  key_id,
-    output wire        key_last,
-    output wire [15:0] key_k
+    output wire         key_valid,
+    input  wire         key_ready,
+    output wire [15:0]  key_guarded,
+    output wire [511:0] key_importances,
+    output wire [159:0] key_ids,
+    output wire [4:0]   key_count,
+    output wire         key_last,
+    output wire [15:0]  key_k
 );
 
   localparam [2:0] ROW   = 3'd0;
-  localparam [2:0] FOLD  = 3'd1;
-  localparam [2:0] READ  = 3'd2;
+  localparam [2:0] SWEEP = 3'd1;
   localparam [2:0] WRITE = 3'd3;
   localparam [2:0] CLEAR = 3'd4;
   localparam [2:0] SCALE = 3'd5;
 
-  localparam LANES       = 8;
-  localparam PROB_W      = 12;
-  localparam COUNT_W     = 4;  // bits of a count, 0 to LANES
-  localparam ID_W        = 10;  // bits of an id or a position
-  localparam WORDS       = 128;  // of LANES ids or positions
-  localparam DEPTH       = (WORDS > 2) ? WORDS : 2;
-  localparam ADDR_W      = 7;  // bits of a word's number
-  localparam LENGTH_W    = 11;  // bits of a list's length
-  localparam LAST        = WORDS - 1;
-  localparam STAGES      = 3;  // of each of the two stores
-  localparam KEY_DEPTH   = 16;  // keys under way or waiting; enough for one every cycle
-  localparam KEY_COUNT_W = 5;
+  localparam LANES        = 8;  // probabilities of a beat
+  localparam BANKS        = 16;  // ids of a word
+  localparam SUM_LANES    = 16;  // positions of a word of sums: the larger of the two
+  localparam PROB_W       = 12;
+  localparam COUNT_W      = 4;  // bits of a count, 0 to LANES
+  localparam IDS_COUNT_W  = 5;  // bits of a count, 0 to BANKS
+  localparam ID_W         = 10;
+  localparam BANK_W       = 4;  // bits of an id that name its bank; the others are its address
+  localparam WORDS        = 64;  // of BANKS ids
+  localparam DEPTH        = (WORDS > 2) ? WORDS : 2;
+  localparam ADDR_W       = 6;  // bits of a word's number
+  localparam SUM_WORDS    = 64;
+  localparam SUM_DEPTH    = (SUM_WORDS > 2) ? SUM_WORDS : 2;
+  localparam SUM_ADDR_W   = 6;
+  localparam BEAT_W       = 7;  // bits of a beat's number
+  localparam LENGTH_W     = 11;  // bits of a list's length
+  localparam IMPORTANCE_W = 32;
+  localparam RAM_LATENCY  = 1;
+  localparam BEFORE_LAST  = (WORDS > 1) ? WORDS - 2 : 0;
+  localparam KEY_DEPTH    = 16;  // words read, under way or waiting; enough for one every cycle
+  localparam KEY_COUNT_W  = $clog2(KEY_DEPTH + 1);
 
-  localparam [ADDR_W-1:0] LAST_WORD = LAST[ADDR_W-1:0];
+  localparam [ADDR_W-1:0] BEFORE_LAST_WORD = BEFORE_LAST[ADDR_W-1:0];
   localparam [KEY_COUNT_W-1:0] KEY_PLACES = KEY_DEPTH[KEY_COUNT_W-1:0];
-  localparam [KEY_COUNT_W-1:0] ONE_PLACE = 5'd1;
+  localparam [KEY_COUNT_W-1:0] ONE_PLACE = {{(KEY_COUNT_W - 1){1'b0}}, 1'b1};
 
   genvar lane;
+  genvar other;
+  genvar bank;
 
-  // ---- operations -------------------------------------------------------------------------------
+  // ---- stage 1: the operation, which takes more than one cycle if ids of a word meet in a bank --
 
-  reg                    sweeping_q;  // a clear or scale goes through all words
-  reg  [            2:0] sweep_code_q;
-  reg  [            4:0] sweep_shift_q;
-  reg  [     ADDR_W-1:0] sweep_word_q;
-  reg  [KEY_COUNT_W-1:0] places_q;  // keys that may still be asked for
-  reg                    room_q;  // places_q is not 0
+  reg                     valid_q;
+  reg                     more_q;  // the operation is not over with this cycle
+  reg  [             2:0] code_q;
+  reg  [LANES*PROB_W-1:0] probs_q;
+  reg  [     COUNT_W-1:0] count_q;
+  reg                     last_q;
+  reg  [  BANKS*ID_W-1:0] ids_q;
+  reg  [ IDS_COUNT_W-1:0] ids_count_q;
+  reg                     fold_q;
+  reg                     read_q;
+  reg  [            31:0] value_q;
+  reg  [             4:0] shift_q;
+  reg  [       BANKS-1:0] lanes_q;  // ids in this cycle: of those left, the first of each bank
+  reg  [       BANKS-1:0] left_q;  // ids in the cycles to come
+  reg  [      ADDR_W-1:0] walk_word_q;  // a clear or a scale walks over all words
+  reg  [ KEY_COUNT_W-1:0] places_q;  // words that may still be read
+  reg                     room_q;  // places_q is not 0
 
+  wire is_sweep = push_code == SWEEP;
+  wire is_walk = push_code == CLEAR || push_code == SCALE;
+  wire is_read = is_sweep && push_read;
   wire push = push_valid && push_ready;
-  wire row = push && push_code == ROW;
-  wire fold = push && push_code == FOLD;
-  wire read = push && push_code == READ;
-  wire write = push && push_code == WRITE;
-  wire sweep = push && (push_code == CLEAR || push_code == SCALE);
 
-  assign push_ready = !sweeping_q && (push_code != READ || room_q);
+  assign push_ready = !more_q && (!is_read || room_q);
+
+  wire row = valid_q && code_q == ROW;
+  wire sweep = valid_q && code_q == SWEEP;
+  wire write = valid_q && code_q == WRITE;
+  wire clear = valid_q && code_q == CLEAR;
+  wire scale = valid_q && code_q == SCALE;
+  wire fold = sweep && fold_q;
+  wire walk = clear || scale;
+
+  // Of the ids asked for, those that share a bank with one in a lower lane are late.
+  wire [IDS_COUNT_W-1:0] one = {{(IDS_COUNT_W - 1){1'b0}}, push_code == WRITE};
+  wire [IDS_COUNT_W-1:0] named = is_sweep ? push_ids_count : one;
+  wire [BANKS-1:0] asked = push ? ~({BANKS{1'b1}} << named) : left_q;
+  wire [BANKS-1:0] blocked;
+  wire [BANKS-1:0] late = asked & blocked;
+
+  generate
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_order
+      if (lane == 0) begin : g_first
+        assign blocked[lane] = 1'b0;
+      end else begin : g_behind
+        wire [lane-1:0] same;  // lanes ahead with an id in the same bank
+        reg  [lane-1:0] same_q;
+
+        for (other = 0; other < lane; other = other + 1) begin : g_same
+          assign same[other] = push_ids[lane*ID_W+:BANK_W] == push_ids[other*ID_W+:BANK_W];
+        end
+
+        always @(posedge clk) begin
+          if (push) same_q <= same;
+        end
+
+        assign blocked[lane] = (push ? same : same_q & left_q[lane-1:0]) != {lane{1'b0}};
+      end
+    end
+  endgenerate
 
   always @(posedge clk) begin
     if (rst) begin
-      sweeping_q   <= 1'b1;
-      sweep_code_q <= CLEAR;
+      valid_q     <= 1'b1;
+      more_q      <= WORDS > 1;
+      code_q      <= CLEAR;
+      left_q      <= {BANKS{1'b0}};
+      walk_word_q <= {ADDR_W{1'b0}};
+    end else begin
+      valid_q <= push || more_q;
+      left_q  <= late;
+      if (push) begin
+        more_q      <= is_walk ? WORDS > 1 : late != {BANKS{1'b0}};
+        code_q      <= push_code;
+        walk_word_q <= {ADDR_W{1'b0}};
+      end else if (more_q) begin
+        more_q      <= walk ? walk_word_q != BEFORE_LAST_WORD : late != {BANKS{1'b0}};
+        walk_word_q <= walk_word_q + 1'b1;
+      end
+    end
+  end
+
+  always @(posedge clk) begin
+    lanes_q <= asked & ~blocked;
+    if (push) begin
+      probs_q     <= push_probs;
+      count_q     <= push_count;
+      last_q      <= push_last;
+      ids_q       <= push_ids;
+      ids_count_q <= push_ids_count;
+      fold_q      <= push_fold;
+      read_q      <= push_read;
+      value_q     <= push_value;
+      shift_q     <= push_shift;
+    end
+  end
+
+  // Positions: the number of a row's beat, and of a list's word.
+  reg [BEAT_W-1:0] row_beat_q;
+  reg [ADDR_W-1:0] sweep_word_q;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      row_beat_q   <= {BEAT_W{1'b0}};
       sweep_word_q <= {ADDR_W{1'b0}};
     end else begin
-      if (sweep) begin
-        sweeping_q   <= 1'b1;
-        sweep_code_q <= push_code;
-      end
-      if (sweeping_q) begin
-        sweeping_q   <= sweep_word_q != LAST_WORD;
-        sweep_word_q <= (sweep_word_q == LAST_WORD) ? {ADDR_W{1'b0}} : sweep_word_q + 1'b1;
-      end
+      if (row) row_beat_q <= last_q ? {BEAT_W{1'b0}} : row_beat_q + 1'b1;
+      if (sweep && !more_q) sweep_word_q <= last_q ? {ADDR_W{1'b0}} : sweep_word_q + 1'b1;
     end
   end
 
-  always @(posedge clk) begin
-    if (sweep) sweep_shift_q <= push_shift;
-  end
+  // A walk is a sweep over all ids: those of word w are w*BANKS and on.
+  wire [BANKS-1:0] lanes = lanes_q | {BANKS{walk}};
+  wire [BANKS*ID_W-1:0] ids;
+  wire [ADDR_W-1:0] word = walk ? walk_word_q : sweep_word_q;
 
-  // Positions: of a row's next beat, of the next id of a fold, of the next id of a read.
-  reg [ADDR_W-1:0] row_word_q;
-  reg [  ID_W-1:0] fold_position_q;
-  reg [  ID_W-1:0] read_position_q;
+  generate
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_walk
+      localparam [31:0] LANE = lane;
+      wire [ID_W-1:0] own = {walk_word_q, LANE[BANK_W-1:0]};
 
-  always @(posedge clk) begin
-    if (rst) begin
-      row_word_q      <= {ADDR_W{1'b0}};
-      fold_position_q <= {ID_W{1'b0}};
-      read_position_q <= {ID_W{1'b0}};
-    end else begin
-      if (row) row_word_q <= push_last ? {ADDR_W{1'b0}} : row_word_q + 1'b1;
-      if (fold) fold_position_q <= push_last ? {ID_W{1'b0}} : fold_position_q + 1'b1;
-      if (read) read_position_q <= push_last ? {ID_W{1'b0}} : read_position_q + 1'b1;
+      assign ids[lane*ID_W+:ID_W] = walk ? own : ids_q[lane*ID_W+:ID_W];
     end
-  end
+  endgenerate
 
-  // Ids and positions as word and lane.
-  wire [ LANES-1:0] one_lane = {{(LANES - 1){1'b0}}, 1'b1};
-  wire [ LANES-1:0] fold_lane = one_lane << fold_position_q[2:0];
-  wire [ADDR_W-1:0] fold_word = fold_position_q[ID_W-1:3];
-  wire [ADDR_W-1:0] id_word = push_id[ID_W-1:3];
+  // ---- sums by position: from stage 1 until they leave in stage RAM_LATENCY+2 -------------------
 
-  // ---- sums by position -------------------------------------------------------------------------
+  // Rows add; a fold takes the sums of its lanes; a clear takes all. What is taken leaves 0.
+  // A word of sums has room for 2 beats.
+  wire [0:0] row_part = row_beat_q[0:0];
+  wire [SUM_ADDR_W-1:0] row_addr = row_beat_q[BEAT_W-1:1];
+  wire [SUM_ADDR_W-1:0] word_addr = word;
+  wire takes = fold || clear;
+  wire [LANES-1:0] in_use = ~({LANES{1'b1}} << count_q);
+  wire [SUM_LANES-1:0] adding;
+  wire [SUM_LANES-1:0] taking;
 
-  // Rows add; a fold takes the sum of one lane; a clear takes all. What is taken leaves 0.
-  wire clearing = sweeping_q && sweep_code_q == CLEAR;
-  wire [LANES-1:0] used = ~({LANES{1'b1}} << push_count) & {LANES{row}};
-  wire [LANES*PROB_W-1:0] added;
+  localparam EDIT_W = LANES * PROB_W + 2 * SUM_LANES;
 
-  reg  [(STAGES-1)*LANES*PROB_W-1:0] added_q;
-  reg  [       (STAGES-1)*LANES-1:0] taken_q;
+  reg  [(RAM_LATENCY+1)*EDIT_W-1:0] edits_q;
+  wire [          LANES*PROB_W-1:0] edit_probs;
+  wire [             SUM_LANES-1:0] edit_adding;
+  wire [             SUM_LANES-1:0] edit_taking;
+  wire [       SUM_LANES*SUM_W-1:0] old_sums;
+  wire [       SUM_LANES*SUM_W-1:0] new_sums;
 
-  wire [           LANES*PROB_W-1:0] edit_added = added_q[(STAGES-2)*LANES*PROB_W+:LANES*PROB_W];
-  wire [                  LANES-1:0] edit_taken = taken_q[(STAGES-2)*LANES+:LANES];
-  wire [            LANES*SUM_W-1:0] old_sums;
-  wire [            LANES*SUM_W-1:0] new_sums;
+  assign {edit_probs, edit_adding, edit_taking} = edits_q[RAM_LATENCY*EDIT_W+:EDIT_W];
 
   always @(posedge clk) begin
-    added_q <= {added_q[(STAGES-2)*LANES*PROB_W-1:0], added};
-    taken_q <= {taken_q[(STAGES-2)*LANES-1:0], {LANES{clearing}} | ({LANES{fold}} & fold_lane)};
+    edits_q <= {edits_q[RAM_LATENCY*EDIT_W-1:0], probs_q, adding, taking};
   end
 
   rmw_ram #(
-      .WIDTH (LANES * SUM_W),
-      .DEPTH (DEPTH),
-      .ADDR_W(ADDR_W)
+      .WIDTH (SUM_LANES * SUM_W),
+      .DEPTH (SUM_DEPTH),
+      .ADDR_W(SUM_ADDR_W)
   ) u_sums (
       .clk     (clk),
       .rst(rst),
-      .op_valid(clearing || (row && push_count != {COUNT_W{1'b0}}) || fold),
-      .op_addr (sweeping_q ? sweep_word_q : (push_code == ROW) ? row_word_q : fold_word),
+      .op_valid((row && count_q != {COUNT_W{1'b0}}) || (takes && lanes != {BANKS{1'b0}})),
+      .op_addr (row ? row_addr : word_addr),
       .edit_old(old_sums),
       .edit_new(new_sums)
   );
 
   generate
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_sum
-      wire [ SUM_W-1:0] base = old_sums[lane*SUM_W+:SUM_W] & ~{SUM_W{edit_taken[lane]}};
-      wire [PROB_W-1:0] prob = edit_added[lane*PROB_W+:PROB_W];
-      wire [   SUM_W:0] sum = {1'b0, base} + {{(SUM_W + 1 - PROB_W){1'b0}}, prob};
+    for (lane = 0; lane < SUM_LANES; lane = lane + 1) begin : g_sum
+      localparam [31:0] PART = lane / LANES;
 
-      assign added[lane*PROB_W+:PROB_W] = push_probs[lane*PROB_W+:PROB_W] & {PROB_W{used[lane]}};
+      wire [ SUM_W-1:0] base = old_sums[lane*SUM_W+:SUM_W] & ~{SUM_W{edit_taking[lane]}};
+      wire [PROB_W-1:0] prob = edit_probs[(lane%LANES)*PROB_W+:PROB_W];
+      wire [PROB_W-1:0] added = prob & {PROB_W{edit_adding[lane]}};
+      wire [   SUM_W:0] sum = {1'b0, base} + {{(SUM_W + 1 - PROB_W){1'b0}}, added};
+
       assign new_sums[lane*SUM_W+:SUM_W] = sum[SUM_W-1:0] | {SUM_W{sum[SUM_W]}};
+      assign adding[lane] = row && in_use[lane%LANES] && row_part == PART[0:0];
+      assign taking[lane] = takes && lanes[lane];
     end
   endgenerate
 
-  reg     [31:0] folded;
-  reg     [31:0] folded_q;
-  integer        i;
+  // ---- what the importance of each lane grows by ------------------------------------------------
 
-  always @(*) begin
-    folded = 32'd0;
-    for (i = 0; i < LANES; i = i + 1) begin
-      folded[SUM_W-1:0] = folded[SUM_W-1:0] | ({SUM_W{edit_taken[i]}} & old_sums[i*SUM_W+:SUM_W]);
-    end
-  end
+  localparam AMOUNT_W = 1 + IMPORTANCE_W;
+
+  reg  [(RAM_LATENCY+1)*AMOUNT_W-1:0] amount_q;
+  wire                                edit_fold;
+  wire [            IMPORTANCE_W-1:0] edit_value;
+  wire [             BANKS*SUM_W-1:0] swept_sums;
+
+  assign {edit_fold, edit_value} = amount_q[RAM_LATENCY*AMOUNT_W+:AMOUNT_W];
+  assign swept_sums = old_sums;
 
   always @(posedge clk) begin
-    folded_q <= folded;
+    amount_q <= {
+      amount_q[RAM_LATENCY*AMOUNT_W-1:0],
+      fold,
+      value_q & {IMPORTANCE_W{write}}
+    };
   end
 
-  // ---- importance by id -------------------------------------------------------------------------
+  reg [BANKS*IMPORTANCE_W-1:0] amounts_q;
 
-  // Every operation comes to this store after it has passed the sums, so that the order is kept.
-  localparam OP_W = 3 + 1 + ID_W + ADDR_W + 32 + 5;
+  generate
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_amount
+      wire [       SUM_W-1:0] sum = swept_sums[lane*SUM_W+:SUM_W] & {SUM_W{edit_fold}};
+      reg  [IMPORTANCE_W-1:0] amount;
+
+      always @(*) begin
+        amount = (lane == 0) ? edit_value : {IMPORTANCE_W{1'b0}};
+        amount[SUM_W-1:0] = amount[SUM_W-1:0] | sum;
+      end
+
+      always @(posedge clk) begin
+        amounts_q[lane*IMPORTANCE_W+:IMPORTANCE_W] <= amount;
+      end
+    end
+  endgenerate
+
+  // ---- from lanes to banks: in stage RAM_LATENCY+3 ----------------------------------------------
+
+  // An operation comes here after it has passed the sums, so that the order is kept.
+  localparam STAGES = RAM_LATENCY + 2;
+  localparam OP_W   = BANKS + BANKS * ID_W + 8;
 
   reg  [       STAGES:1] op_valid_q;
   reg  [STAGES*OP_W-1:0] op_q;
 
-  wire [            2:0] op_code;
-  wire                   op_last;
-  wire [       ID_W-1:0] op_id;
-  wire [     ADDR_W-1:0] op_word;
-  wire [           31:0] op_value;
+  wire [      BANKS-1:0] op_lanes;
+  wire [ BANKS*ID_W-1:0] op_ids;
+  wire                   op_read;  // with the word's last ids
+  wire                   op_zero;
+  wire                   op_scale;
   wire [            4:0] op_shift;
 
-  assign {op_code, op_last, op_id, op_word, op_value, op_shift} = op_q[(STAGES-1)*OP_W+:OP_W];
+  assign {op_lanes, op_ids, op_read, op_zero, op_scale, op_shift} = op_q[(STAGES-1)*OP_W+:OP_W];
 
   always @(posedge clk) begin
     if (rst) op_valid_q <= {STAGES{1'b0}};
-    else op_valid_q <= {op_valid_q[STAGES-1:1], sweeping_q || fold || read || write};
+    else op_valid_q <= {op_valid_q[STAGES-1:1], sweep || write || walk};
   end
 
   always @(posedge clk) begin
     op_q <= {
       op_q[(STAGES-1)*OP_W-1:0],
-      sweeping_q ? sweep_code_q : push_code,
-      push_last,
-      push_id,
-      sweeping_q ? sweep_word_q : id_word,
-      push_value,
-      sweep_shift_q
+      lanes,
+      ids,
+      sweep && read_q && !more_q,
+      write || clear,
+      scale,
+      shift_q
     };
   end
 
-  wire op_fold = op_code == FOLD;
-  wire op_write = op_code == WRITE;
-  wire op_clear = op_code == CLEAR;
-  wire op_scale = op_code == SCALE;
-  wire [LANES-1:0] op_lane = one_lane << op_id[2:0];
+  // The lane that each bank serves is found a stage ahead.
+  reg  [             BANKS-1:0] bank_valid_q;
+  wire [      BANKS*ADDR_W-1:0] bank_addr;
+  wire [BANKS*IMPORTANCE_W-1:0] bank_amount;
+  wire [BANKS*IMPORTANCE_W-1:0] bank_values;
 
-  wire [31:0] importance;
+  wire [     BANKS-1:0] next_lanes;
+  wire [BANKS*ID_W-1:0] next_ids;
+
+  assign {next_lanes, next_ids} = op_q[(STAGES-2)*OP_W+8+:OP_W-8];
+
+  // Words of the lanes, apart by a power of two: what chooses between them is a plain multiplexer.
+  localparam SPACING = 16;
+
+  wire [BANKS*SPACING-1:0] op_words;
+
+  generate
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_word
+      assign op_words[lane*SPACING+:SPACING] =
+          {{(SPACING - ADDR_W){1'b0}}, op_ids[lane*ID_W+BANK_W+:ADDR_W]};
+    end
+
+    for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
+      localparam [31:0] BANK = bank;
+
+      reg               hit;
+      reg  [BANK_W-1:0] source;
+      reg  [BANK_W-1:0] source_q;
+      integer           i;
+
+      always @(*) begin
+        hit    = 1'b0;
+        source = {BANK_W{1'b0}};
+        for (i = 0; i < BANKS; i = i + 1) begin
+          if (next_lanes[i] && next_ids[i*ID_W+:BANK_W] == BANK[BANK_W-1:0]) begin
+            hit    = 1'b1;
+            source = source | i[BANK_W-1:0];
+          end
+        end
+      end
+
+      always @(posedge clk) begin
+        if (rst) bank_valid_q[bank] <= 1'b0;
+        else bank_valid_q[bank] <= op_valid_q[STAGES-1] && hit;
+      end
+
+      always @(posedge clk) begin
+        source_q <= source;
+      end
+
+      assign bank_addr[bank*ADDR_W+:ADDR_W] = op_words[source_q*SPACING+:ADDR_W];
+      assign bank_amount[bank*IMPORTANCE_W+:IMPORTANCE_W] =
+          amounts_q[source_q*IMPORTANCE_W+:IMPORTANCE_W];
+    end
+  endgenerate
 
   importance_store #(
-      .LANES (LANES),
+      .BANKS (BANKS),
       .DEPTH (DEPTH),
       .ADDR_W(ADDR_W)
   ) u_store (
       .clk      (clk),
       .rst(rst),
-      .op_valid (op_valid_q[STAGES]),
-      .op_addr  (op_word),
-      .op_lanes ({LANES{op_clear || op_scale}} | op_lane),
-      .op_zero  (op_write || op_clear),
+      .op_valid (bank_valid_q),
+      .op_addr  (bank_addr),
+      .op_zero  (op_zero),
       .op_scale (op_scale),
       .op_shift (op_shift),
-      .op_amount(({32{op_fold}} & folded_q) | ({32{op_write}} & op_value)),
-      .value    (importance)
+      .op_amount(bank_amount),
+      .values   (bank_values)
   );
+
+  // ---- from banks to lanes: in stage 2*RAM_LATENCY+5, until the word is whole -------------------
+
+  localparam BACK_W = BANKS + BANKS * BANK_W;
+
+  reg  [              STAGES:0] back_read_q;
+  reg  [     STAGES*BACK_W-1:0] back_q;
+  reg  [BANKS*IMPORTANCE_W-1:0] importances_q;
+  wire [             BANKS-1:0] back_lanes;
+  wire [      BANKS*BANK_W-1:0] op_banks;
+  wire [      BANKS*BANK_W-1:0] back_banks;
+
+  assign {back_lanes, back_banks} = back_q[(STAGES-1)*BACK_W+:BACK_W];
+
+  always @(posedge clk) begin
+    if (rst) back_read_q <= {(STAGES + 1){1'b0}};
+    else back_read_q <= {back_read_q[STAGES-1:0], op_valid_q[STAGES] && op_read};
+  end
+
+  always @(posedge clk) begin
+    back_q <= {back_q[(STAGES-1)*BACK_W-1:0], op_lanes, op_banks};
+  end
+
+  generate
+    for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_back
+      wire [BANK_W-1:0] from = back_banks[lane*BANK_W+:BANK_W];
+
+      assign op_banks[lane*BANK_W+:BANK_W] = op_ids[lane*ID_W+:BANK_W];
+
+      always @(posedge clk) begin
+        if (back_lanes[lane]) begin
+          importances_q[lane*IMPORTANCE_W+:IMPORTANCE_W] <=
+              bank_values[from*IMPORTANCE_W+:IMPORTANCE_W];
+        end
+      end
+    end
+  endgenerate
 
   // ---- guards -----------------------------------------------------------------------------------
 
-  // Stage 1: sums; position + guard_last reaches the length within the last guard_last positions.
+  // Stage 1, once a word: the position where the last guard_last begin, all positions if there are
+  // no others.
   localparam GUARD_W = 17;  // bits of the sum of two 16-bit numbers
 
-  reg                s1_in_first_q;
-  reg  [GUARD_W-1:0] s1_reach_q;
+  reg  [       15:0] s1_first_q;
+  reg  [       15:0] s1_begin_q;
   reg  [GUARD_W-1:0] s1_guards_q;
   reg  [GUARD_W-1:0] s1_length_q;
   reg  [       15:0] s1_k_q;
 
-  wire [GUARD_W-1:0] read_position = {{(GUARD_W - ID_W){1'b0}}, read_position_q};
+  wire [GUARD_W-1:0] length = {{(GUARD_W - LENGTH_W){1'b0}}, push_length};
+  wire [GUARD_W-1:0] others = length - {1'b0, push_guard_last};
 
   always @(posedge clk) begin
-    s1_in_first_q <= read_position < {1'b0, push_guard_first};
-    s1_reach_q    <= read_position + {1'b0, push_guard_last};
-    s1_guards_q   <= {1'b0, push_guard_first} + {1'b0, push_guard_last};
-    s1_length_q   <= {{(GUARD_W - LENGTH_W){1'b0}}, push_length};
-    s1_k_q        <= push_k;
+    if (push) begin
+      s1_first_q  <= push_guard_first;
+      s1_begin_q  <= others[15:0] & ~{16{others[GUARD_W-1]}};
+      s1_guards_q <= {1'b0, push_guard_first} + {1'b0, push_guard_last};
+      s1_length_q <= length;
+      s1_k_q      <= push_k;
+    end
   end
 
-  // Stage 2: guards that overlap cover the whole list, and no more.
-  reg               s2_guarded_q;
-  reg [GUARD_W-1:0] s2_guards_q;
-  reg [       15:0] s2_k_q;
+  // Stage 2: the guards cut the list at a word and at a lane in it. Guards that overlap cover the
+  // whole list, no more.
+  localparam CUT_W = 16 - 4;  // bits of a word's number, of positions of 16 bits
+
+  wire [CUT_W-1:0] position_word = {{(CUT_W - ADDR_W){1'b0}}, sweep_word_q};
+  wire [CUT_W-1:0] first_word = s1_first_q[15-:CUT_W];
+  wire [CUT_W-1:0] begin_word = s1_begin_q[15-:CUT_W];
+  wire [BANKS-1:0] before_first = ~({BANKS{1'b1}} << s1_first_q[BANK_W-1:0]);
+  wire [BANKS-1:0] before_begin = ~({BANKS{1'b1}} << s1_begin_q[BANK_W-1:0]);
+
+  reg  [   BANKS-1:0] s2_guarded_q;
+  reg  [ GUARD_W-1:0] s2_guards_q;
+  reg  [        15:0] s2_k_q;
 
   always @(posedge clk) begin
-    s2_guarded_q <= s1_in_first_q || s1_reach_q >= s1_length_q;
+    s2_guarded_q <= {BANKS{position_word < first_word || position_word > begin_word}} |
+                    ({BANKS{position_word == first_word}} & before_first) |
+                    ({BANKS{position_word == begin_word}} & ~before_begin);
     s2_guards_q  <= (s1_guards_q < s1_length_q) ? s1_guards_q : s1_length_q;
     s2_k_q       <= s1_k_q;
   end
 
-  // Stage 3 on: the number that stays, until the importance is there.
-  localparam RULE_STAGES = 2 * STAGES - 2;
+  wire [15:0] s2_stay = (s2_guards_q > {1'b0, s2_k_q}) ? s2_guards_q[15:0] : s2_k_q;
 
-  reg [RULE_STAGES*17-1:0] rule_q;
-
-  always @(posedge clk) begin
-    rule_q <= {
-      rule_q[(RULE_STAGES-1)*17-1:0],
-      s2_guarded_q,
-      (s2_guards_q > {1'b0, s2_k_q}) ? s2_guards_q[15:0] : s2_k_q
-    };
-  end
-
-  // ---- keys -------------------------------------------------------------------------------------
+  // ---- keys: what is known of a word from the start waits for its importance --------------------
 
   wire given = key_valid && key_ready;
+  wire read = push && is_read;
 
-  reg [           STAGES:1] read_q;
-  reg [STAGES*(ID_W+1)-1:0] label_q;  // last and id
+  reg                   label_valid_q;
+  reg [IDS_COUNT_W-1:0] label_count_q;
+  reg                   label_last_q;
 
   always @(posedge clk) begin
     if (rst) begin
-      read_q   <= {STAGES{1'b0}};
-      places_q <= KEY_PLACES;
-      room_q   <= 1'b1;
+      label_valid_q <= 1'b0;
+      places_q      <= KEY_PLACES;
+      room_q        <= 1'b1;
     end else begin
-      read_q <= {read_q[STAGES-1:1], op_valid_q[STAGES] && op_code == READ};
+      label_valid_q <= sweep && read_q && !more_q;
       if (read && !given) begin
         places_q <= places_q - 1'b1;
         room_q   <= places_q != ONE_PLACE;
@@ -348,41 +557,65 @@ module token_importance #(
   end
 
   always @(posedge clk) begin
-    label_q <= {label_q[(STAGES-1)*(ID_W+1)-1:0], op_last, op_id};
+    label_count_q <= ids_count_q;
+    label_last_q  <= last_q;
   end
 
-  wire unused_keys_ready;  // there is room: a read has a place from its acceptance on
+  // There is room, since a read has a place from its acceptance on; a word's label is there before
+  // its importance.
+  wire unused_labels_ready;
+  wire unused_labels_valid;
+  wire unused_importances_ready;
 
   stream_fifo #(
-      .WIDTH(17 + ID_W + 1 + 32),
+      .WIDTH(16 + 1 + IDS_COUNT_W + BANKS + BANKS * ID_W),
       .DEPTH(KEY_DEPTH)
-  ) u_keys (
+  ) u_labels (
       .clk       (clk),
       .rst(rst),
-      .push_valid(read_q[STAGES]),
-      .push_ready(unused_keys_ready),
-      .push_data ({
-        rule_q[(RULE_STAGES-1)*17+:17], label_q[(STAGES-1)*(ID_W+1)+:ID_W+1], importance
-      }),
+      .push_valid(label_valid_q),
+      .push_ready(unused_labels_ready),
+      .push_data ({s2_stay, label_last_q, label_count_q, s2_guarded_q, op_q[8+:BANKS*ID_W]}),
+      .pop_valid (unused_labels_valid),
+      .pop_ready (given),
+      .pop_data  ({key_k, key_last, key_count, key_guarded, key_ids})
+  );
+
+  stream_fifo #(
+      .WIDTH(BANKS * IMPORTANCE_W),
+      .DEPTH(KEY_DEPTH)
+  ) u_importances (
+      .clk       (clk),
+      .rst(rst),
+      .push_valid(back_read_q[STAGES]),
+      .push_ready(unused_importances_ready),
+      .push_data (importances_q),
       .pop_valid (key_valid),
       .pop_ready (key_ready),
-      .pop_data  ({key_guarded, key_k, key_last, key_id, key_importance})
+      .pop_data  (key_importances)
   );
 
 `ifdef SPATTEN_CHECKS
   // Positions from 0 on that may hold sums.
   reg  [31:0] unfolded_q;
-  wire [31:0] row_start = LANES * {{(32 - ADDR_W){1'b0}}, row_word_q};
-  wire [31:0] row_end = row_start + {{(32 - COUNT_W){1'b0}}, push_count};
-  wire [31:0] fold_end = {{(32 - ID_W){1'b0}}, fold_position_q} + 32'd1;
+  wire [31:0] row_start = LANES * {{(32 - BEAT_W){1'b0}}, row_beat_q};
+  wire [31:0] row_end = row_start + {{(32 - COUNT_W){1'b0}}, count_q};
+  wire [31:0] fold_start = BANKS * {{(32 - ADDR_W){1'b0}}, sweep_word_q};
+  wire [31:0] fold_end = fold_start + {{(32 - IDS_COUNT_W){1'b0}}, ids_count_q};
+  wire in_place_only = (sweep && read_q && !fold_q) || write || scale;
 
   always @(posedge clk) begin
-    if (clearing) unfolded_q <= 32'd0;
-    else if (row && push_count != {COUNT_W{1'b0}} && row_end > unfolded_q) unfolded_q <= row_end;
-    else if (fold && push_last && fold_end >= unfolded_q) unfolded_q <= 32'd0;
+    if (clear) unfolded_q <= 32'd0;
+    else if (row && count_q != {COUNT_W{1'b0}} && row_end > unfolded_q) unfolded_q <= row_end;
+    else if (fold && !more_q && ids_count_q != {IDS_COUNT_W{1'b0}} && fold_end >= unfolded_q) begin
+      unfolded_q <= 32'd0;
+    end
 
-    if ((read || write || (sweep && push_code == SCALE)) && unfolded_q != 32'd0) begin
-      $display("CHECK %m: operation %0d while %0d positions hold sums", push_code, unfolded_q);
+    if (in_place_only && unfolded_q != 32'd0) begin
+      $display("CHECK %m: operation %0d while %0d positions hold sums", code_q, unfolded_q);
+    end
+    if (sweep && !last_q && ids_count_q != BANKS[IDS_COUNT_W-1:0]) begin
+      $display("CHECK %m: a word of %0d ids in the middle of a list", ids_count_q);
     end
   end
 `endif

@@ -69,12 +69,15 @@ module topk_engine #(
   wire             buffer_ready;
   wire             turn_ready = |(fill_turn_q & unit_ready);
   wire             push = push_valid && push_ready;
+  wire [UNITS-1:0] next_fill_turn;
+  wire             unused_fill_turn;
 
+  assign {unused_fill_turn, next_fill_turn} = {fill_turn_q, fill_turn_q[UNITS-1]};
   assign push_ready = buffer_ready && turn_ready;
 
   always @(posedge clk) begin
     if (rst) fill_turn_q <= {{(UNITS - 1){1'b0}}, 1'b1};
-    else if (push && push_last) fill_turn_q <= (fill_turn_q << 1) | (fill_turn_q >> (UNITS - 1));
+    else if (push && push_last) fill_turn_q <= next_fill_turn;
   end
 
   // ---- the row buffer ---------------------------------------------------------------------------
@@ -107,7 +110,11 @@ module topk_engine #(
   wire [UNITS*KEY_W-1:0] rule_thresholds;
   wire [UNITS*NUM_W-1:0] rule_ties;
   reg  [      UNITS-1:0] rule_turn_q;  // one-hot: the unit that has the next row to filter
+  wire [      UNITS-1:0] next_rule_turn;
+  wire                   unused_rule_turn;
   wire                   rule_ready;
+
+  assign {unused_rule_turn, next_rule_turn} = {rule_turn_q, rule_turn_q[UNITS-1]};
 
   genvar unit;
   generate
@@ -170,7 +177,7 @@ module topk_engine #(
   always @(posedge clk) begin
     if (rst) rule_turn_q <= {{(UNITS - 1){1'b0}}, 1'b1};
     else if (rule_valid && rule_ready) begin
-      rule_turn_q <= (rule_turn_q << 1) | (rule_turn_q >> (UNITS - 1));
+      rule_turn_q <= next_rule_turn;
     end
   end
 

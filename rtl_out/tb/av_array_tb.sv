@@ -159,7 +159,10 @@ module av_array_tb;
       .compared(magnitude_compared)
   );
 
-  wire done = prob_done && value_done && pop_done && magnitude_done;
+  wire done = prob_done
+      && value_done
+      && pop_done
+      && magnitude_done;
   wire moved = (prob_valid && prob_ready)
       || (value_valid && value_ready)
       || (pop_valid && pop_ready)

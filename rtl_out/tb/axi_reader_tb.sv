@@ -106,7 +106,8 @@ module axi_reader_tb;
       .compared(response_compared)
   );
 
-  wire done = request_done && response_done;
+  wire done = request_done
+      && response_done;
   wire moved = (request_valid && request_ready)
       || (response_valid && response_ready);
 

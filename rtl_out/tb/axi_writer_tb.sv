@@ -143,7 +143,9 @@ module axi_writer_tb;
       .compared(report_compared)
   );
 
-  wire done = write_done && contents_done && report_done;
+  wire done = write_done
+      && contents_done
+      && report_done;
   wire moved = (write_valid && write_ready)
       || (contents_valid && contents_ready)
       || (report_valid && report_ready);

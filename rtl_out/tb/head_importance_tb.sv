@@ -96,7 +96,8 @@ module head_importance_tb;
       .compared(key_compared)
   );
 
-  wire done = push_done && key_done;
+  wire done = push_done
+      && key_done;
   wire moved = (push_valid && push_ready)
       || (key_valid && key_ready);
 

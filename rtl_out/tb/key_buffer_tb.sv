@@ -124,7 +124,9 @@ module key_buffer_tb;
       .compared(key_compared)
   );
 
-  wire done = load_done && row_done && key_done;
+  wire done = load_done
+      && row_done
+      && key_done;
   wire moved = (load_valid && load_ready)
       || (row_valid && row_ready)
       || (key_valid && key_ready);

@@ -174,7 +174,10 @@ module plane_fetcher_tb;
       .compared(report_compared)
   );
 
-  wire done = job_done && id_done && vector_done && report_done;
+  wire done = job_done
+      && id_done
+      && vector_done
+      && report_done;
   wire moved = (job_valid && job_ready)
       || (id_valid && id_ready)
       || (vector_valid && vector_ready)

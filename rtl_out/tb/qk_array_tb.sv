@@ -150,7 +150,10 @@ module qk_array_tb;
       .compared(pop_compared)
   );
 
-  wire done = query_done && key_done && base_done && pop_done;
+  wire done = query_done
+      && key_done
+      && base_done
+      && pop_done;
   wire moved = (query_valid && query_ready)
       || (key_valid && key_ready)
       || (base_valid && base_ready)

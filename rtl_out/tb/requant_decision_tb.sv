@@ -95,7 +95,8 @@ module requant_decision_tb;
       .compared(pop_compared)
   );
 
-  wire done = push_done && pop_done;
+  wire done = push_done
+      && pop_done;
   wire moved = (push_valid && push_ready)
       || (pop_valid && pop_ready);
 

@@ -36,6 +36,7 @@ module row_writer_fed (
   wire        rows_ready;
   wire        places_ready;
   wire        sector_valid;
+  wire [37:0] foreign_word = random;
 
   function [31:0] xorshift(input [31:0] x);
     begin
@@ -73,7 +74,7 @@ module row_writer_fed (
       .row_last(run ? row_last : random[2:1] == 2'd0),
       .place_valid(run ? place_valid : random[4:3] != 2'd0),
       .place_ready(places_ready),
-      .place_word(run ? place_word : random),
+      .place_word(run ? place_word : foreign_word),
       .write_valid(sector_valid),
       .write_ready(run ? write_ready : random[5]),
       .write_channel(write_channel),

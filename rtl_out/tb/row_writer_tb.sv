@@ -127,7 +127,9 @@ module row_writer_tb;
       .compared(write_compared)
   );
 
-  wire done = row_done && place_done && write_done;
+  wire done = row_done
+      && place_done
+      && write_done;
   wire moved = (row_valid && row_ready)
       || (place_valid && place_ready)
       || (write_valid && write_ready);

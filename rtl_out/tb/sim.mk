@@ -29,7 +29,8 @@ SOURCES_value_buffer := rtl/ram_1r1w.v rtl/ram_reader.v rtl/value_buffer.v
 SOURCES_axi_reader := rtl/stream_reg.v rtl/axi_reader.v tb/axi_reader_fed.sv tb/tb_axi_memory.sv
 SOURCES_row_writer := rtl/row_writer.v tb/row_writer_fed.sv
 SOURCES_axi_writer := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/axi_writer.v tb/axi_writer_fed.sv tb/tb_axi_memory.sv
-BLOCKS := stream_reg stream_fifo lane_gearbox zero_eliminator topk_engine qk_array softmax requant_decision av_array token_importance head_importance plane_fetcher key_buffer value_buffer axi_reader row_writer axi_writer
+SOURCES_memory_side := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/reg_fifo.v rtl/round_robin.v rtl/vector_addresses.v rtl/port_turn.v rtl/fetch_port.v rtl/sector_crossbar.v rtl/sector_lane.v rtl/plane_assembler.v rtl/plane_fetcher.v rtl/axi_reader.v rtl/row_writer.v rtl/axi_writer.v rtl/write_tracker.v rtl/memory_side.v tb/memory_side_fed.sv tb/tb_axi_memory.sv
+BLOCKS := stream_reg stream_fifo lane_gearbox zero_eliminator topk_engine qk_array softmax requant_decision av_array token_importance head_importance plane_fetcher key_buffer value_buffer axi_reader row_writer axi_writer memory_side
 
 # Each Verilator builds in a directory of its own, as does a build with waveforms.
 VERILATOR_DIR := build/$(subst /,_,$(VERILATOR))$(if $(WAVES),-waves)

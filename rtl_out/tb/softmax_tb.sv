@@ -159,7 +159,10 @@ module softmax_tb;
       .compared(pop_compared)
   );
 
-  wire done = push_done && sum_done && verdict_done && pop_done;
+  wire done = push_done
+      && sum_done
+      && verdict_done
+      && pop_done;
   wire moved = (push_valid && push_ready)
       || (sum_valid && sum_ready)
       || (verdict_valid && verdict_ready)

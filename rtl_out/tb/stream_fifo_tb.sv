@@ -90,7 +90,8 @@ module stream_fifo_tb;
       .compared(pop_compared)
   );
 
-  wire done = push_done && pop_done;
+  wire done = push_done
+      && pop_done;
   wire moved = (push_valid && push_ready)
       || (pop_valid && pop_ready);
 

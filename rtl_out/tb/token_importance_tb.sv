@@ -27,18 +27,18 @@ module token_importance_tb;
 
   wire push_valid;
   wire push_ready;
-  wire [209:0] push_payload;
+  wire [366:0] push_payload;
   wire [31:0] push_beat;
   wire push_done;
 
   wire key_valid;
   wire key_ready;
-  wire [59:0] key_payload;
+  wire [709:0] key_payload;
   wire [31:0] key_beat;
   wire key_done;
   wire key_mismatch;
-  wire [59:0] key_expected;
-  wire [59:0] key_compared;
+  wire [709:0] key_expected;
+  wire [709:0] key_compared;
 
   token_importance dut (
       .clk(clk),
@@ -49,26 +49,30 @@ module token_importance_tb;
       .push_probs(push_payload[98:3]),
       .push_count(push_payload[102:99]),
       .push_last(push_payload[103:103]),
-      .push_id(push_payload[113:104]),
-      .push_value(push_payload[145:114]),
-      .push_shift(push_payload[150:146]),
-      .push_k(push_payload[166:151]),
-      .push_guard_first(push_payload[182:167]),
-      .push_guard_last(push_payload[198:183]),
-      .push_length(push_payload[209:199]),
+      .push_ids(push_payload[263:104]),
+      .push_ids_count(push_payload[268:264]),
+      .push_fold(push_payload[269:269]),
+      .push_read(push_payload[270:270]),
+      .push_value(push_payload[302:271]),
+      .push_shift(push_payload[307:303]),
+      .push_k(push_payload[323:308]),
+      .push_guard_first(push_payload[339:324]),
+      .push_guard_last(push_payload[355:340]),
+      .push_length(push_payload[366:356]),
       .key_valid(key_valid),
       .key_ready(key_ready),
-      .key_guarded(key_payload[0:0]),
-      .key_importance(key_payload[32:1]),
-      .key_id(key_payload[42:33]),
-      .key_last(key_payload[43:43]),
-      .key_k(key_payload[59:44])
+      .key_guarded(key_payload[15:0]),
+      .key_importances(key_payload[527:16]),
+      .key_ids(key_payload[687:528]),
+      .key_count(key_payload[692:688]),
+      .key_last(key_payload[693:693]),
+      .key_k(key_payload[709:694])
   );
 
   tb_source #(
       .FILE("tb/vectors/token_importance_push.hex"),
-      .BEATS(2591),
-      .WIDTH(210),
+      .BEATS(506),
+      .WIDTH(367),
       .NUMBER(0)
   ) push (
       .clk(clk),
@@ -84,8 +88,8 @@ module token_importance_tb;
 
   tb_sink #(
       .FILE("tb/vectors/token_importance_key.hex"),
-      .BEATS(1465),
-      .WIDTH(60),
+      .BEATS(234),
+      .WIDTH(710),
       .NUMBER(1),
       .BLOCK("token_importance"),
       .NAME("key")
@@ -104,7 +108,8 @@ module token_importance_tb;
       .compared(key_compared)
   );
 
-  wire done = push_done && key_done;
+  wire done = push_done
+      && key_done;
   wire moved = (push_valid && push_ready)
       || (key_valid && key_ready);
 
@@ -126,14 +131,14 @@ module token_importance_tb;
       end else if (done) begin
         drained <= drained + 32'd1;
         if (drained == DRAIN) begin
-          $display("PASS token_importance: seed %0d, 80 rows in %0d cycles", seed, cycle - DRAIN);
+          $display("PASS token_importance: seed %0d, 10 rows in %0d cycles", seed, cycle - DRAIN);
           $finish;
         end
       end else if (quiet > PATIENCE) begin
         $display("FAIL token_importance: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
-        $display("  push: %0d of 2591 beats", push_beat);
-        $display("  key: %0d of 1465 beats", key_beat);
+        $display("  push: %0d of 506 beats", push_beat);
+        $display("  key: %0d of 234 beats", key_beat);
         $display("  replay: make sim-token_importance SEED=%0d WAVES=1", seed);
         $fatal(1);
       end
@@ -145,20 +150,23 @@ module token_importance_tb;
       $display("FAIL token_importance: seed %0d, cycle %0d, key, beat %0d",
                seed, cycle, key_beat);
       $display("  guarded: expected %h, got %h, compared bits %h",
-               key_expected[0:0], key_payload[0:0],
-               key_compared[0:0]);
-      $display("  importance: expected %h, got %h, compared bits %h",
-               key_expected[32:1], key_payload[32:1],
-               key_compared[32:1]);
-      $display("  id: expected %h, got %h, compared bits %h",
-               key_expected[42:33], key_payload[42:33],
-               key_compared[42:33]);
+               key_expected[15:0], key_payload[15:0],
+               key_compared[15:0]);
+      $display("  importances: expected %h, got %h, compared bits %h",
+               key_expected[527:16], key_payload[527:16],
+               key_compared[527:16]);
+      $display("  ids: expected %h, got %h, compared bits %h",
+               key_expected[687:528], key_payload[687:528],
+               key_compared[687:528]);
+      $display("  count: expected %h, got %h, compared bits %h",
+               key_expected[692:688], key_payload[692:688],
+               key_compared[692:688]);
       $display("  last: expected %h, got %h, compared bits %h",
-               key_expected[43:43], key_payload[43:43],
-               key_compared[43:43]);
+               key_expected[693:693], key_payload[693:693],
+               key_compared[693:693]);
       $display("  k: expected %h, got %h, compared bits %h",
-               key_expected[59:44], key_payload[59:44],
-               key_compared[59:44]);
+               key_expected[709:694], key_payload[709:694],
+               key_compared[709:694]);
       $display("  replay: make sim-token_importance SEED=%0d WAVES=1", seed);
       $fatal(1);
     end

@@ -100,7 +100,8 @@ module topk_engine_tb;
       .compared(pop_compared)
   );
 
-  wire done = push_done && pop_done;
+  wire done = push_done
+      && pop_done;
   wire moved = (push_valid && push_ready)
       || (pop_valid && pop_ready);
 

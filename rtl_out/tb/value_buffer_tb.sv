@@ -164,7 +164,10 @@ module value_buffer_tb;
       .compared(value_compared)
   );
 
-  wire done = load_done && pick_done && prob_done && value_done;
+  wire done = load_done
+      && pick_done
+      && prob_done
+      && value_done;
   wire moved = (load_valid && load_ready)
       || (pick_valid && pick_ready)
       || (prob_valid && prob_ready)

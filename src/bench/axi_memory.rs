@@ -40,7 +40,8 @@ fn port_width(name: &str, config: &Config) -> u32 {
     }
 }
 
-fn mix(x: u32) -> u32 {
+/// Mixes the bits of a word, as the memory's Verilog does.
+pub(super) fn mix(x: u32) -> u32 {
     let x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
     let x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
     x ^ x >> 16

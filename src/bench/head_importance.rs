@@ -1,7 +1,7 @@
 //! Bench of head importance: every operation in every order, equal ids at every distance.
 
 use super::measure::{Measurement, Selection};
-use super::token_importance::{READ, gap, presets, spread};
+use super::token_importance::{gap, presets, spread};
 use super::{Bench, Mutant, Point, Random, Rig, check, rows};
 use crate::config::Reset;
 use crate::golden::token_importance::Importance;
@@ -14,6 +14,7 @@ use rand::{Rng, RngExt};
 pub struct HeadImportance;
 
 const ADD: i64 = 0;
+const READ: i64 = 2;
 const WRITE: i64 = 3;
 const CLEAR: i64 = 4;
 const SCALE: i64 = 5;
@@ -108,14 +109,14 @@ impl Bench for HeadImportance {
             mutant(
                 "shift rounds up",
                 "importance_store",
-                "? old >> shift",
-                "? (old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0}",
+                "scaled = (old >> shift)",
+                "scaled = ((old >> shift) + {31'd0, shift != 5'd0 && (old & ~(32'hffff_ffff << shift)) != 32'd0})",
             ),
             mutant(
                 "shift of one too few bits",
                 "importance_store",
-                "? old >> shift",
-                "? old >> shift[3:0]",
+                "old >> shift",
+                "old >> shift[3:0]",
             ),
             mutant(
                 "write adds",

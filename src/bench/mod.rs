@@ -12,6 +12,7 @@ pub mod measure;
 mod primitives;
 pub mod rows;
 pub mod soak;
+pub mod system;
 mod testbench;
 
 pub use testbench::testbenches;

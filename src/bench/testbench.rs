@@ -166,7 +166,7 @@ fn testbench(bench: &dyn Bench, point: &Point, design: &Design) -> anyhow::Resul
             .collect::<Vec<_>>()
             .join(joint)
     };
-    context.insert("all_done", &each("$_done", " && "));
+    context.insert("all_done", &each("$_done", "\n      && "));
     context.insert("any_moved", &each("($_valid && $_ready)", "\n      || "));
     context.insert("streams", &streams);
     context.insert("ports", &ports);

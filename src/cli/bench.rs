@@ -3,10 +3,8 @@
 use crate::bench::measure::{Selection, table};
 use crate::bench::{self, BENCHES, CHAINS};
 use crate::sim::Builder;
-use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::bail;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Arguments of `bench`.
 #[derive(clap::Args, Clone, Debug)]
@@ -38,9 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         parallelism: args.parallelism,
         promised: args.promised,
     };
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").context("progress bar")?);
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = super::progress::spinner("");
     let measured = bench.measure(&Builder::new()?, &selection, &|what| {
         bar.set_message(what.to_owned())
     });

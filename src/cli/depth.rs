@@ -5,13 +5,11 @@ use crate::config::{PRESETS, Preset};
 use crate::flow::depth::{Depth, Yosys, subjects};
 use crate::report::{depth_page, depth_table};
 use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Presets looked at when none is named.
 const USUAL: [&str; 2] = ["spatten", "spatten-1-8"];
@@ -66,10 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
     };
     let yosys = Yosys::find()?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").context("progress bar")?);
-    bar.set_message("Yosys maps all blocks of a preset in one run");
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = super::progress::spinner("Yosys maps all blocks of a preset in one run");
     let tables: Vec<(&str, Vec<Depth>)> = presets
         .par_iter()
         .with_max_len(1)

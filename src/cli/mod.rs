@@ -12,7 +12,11 @@ mod generate;
 pub mod model;
 mod pack;
 mod presets;
+mod progress;
+pub mod replay;
+pub mod sim;
 pub mod soak;
+mod system;
 
 pub use config_args::ConfigArgs;
 
@@ -66,10 +70,6 @@ Exit codes:
 
 /// What spatten-gen can do besides generating. One variant a subcommand.
 #[derive(Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, for the time of one command"
-)]
 enum Command {
     /// Show every parameter: meaning, legal values, and its value in each preset
     Presets(presets::Args),
@@ -79,6 +79,10 @@ enum Command {
     Pack(pack::Args),
     /// Run the emitted Verilog of a block against the golden model, on random rows, for as long as you like
     Soak(soak::SoakArgs),
+    /// Run a real model on the RTL of the whole core: cycles, every answer compared
+    Sim(sim::Args),
+    /// Run a published pruning trace on the RTL of the whole core: cycles, against the roof
+    Replay(replay::Args),
     /// Measure a block's RTL: cycles sustained, latency, stalls, against what is promised
     Bench(bench::Args),
     /// Count logic levels and cells of each block with Yosys, against what is allowed
@@ -94,6 +98,8 @@ impl Command {
             Command::Model(args) => model::run(args),
             Command::Pack(args) => pack::run(args),
             Command::Soak(args) => soak::run(args),
+            Command::Sim(args) => sim::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Depth(args) => depth::run(args),
             Command::Completions(args) => completions::run(args),

@@ -35,37 +35,16 @@ enum ValueModeFlag {
     WithRow,
 }
 
-/// Arguments of `spatten-gen model`.
-///
-/// Without schedule flags the schedule is the paper's: tokens to 1/4 and heads to 10/11 at the last layer, a third of each
-/// row's values, 6 + 4 bits, LSBs below 0.1 (decoders) or always (encoders).
+/// The word of a flag's value.
+fn flag_word(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Which part of a model runs, under which schedule.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  spatten-gen model minilm.safetensors
-  spatten-gen model smollm2.safetensors --keep-tokens 1/2 --keep-last 16 --json
-  spatten-gen model smollm2.safetensors --dense
-  spatten-gen model --random 7 --dump case.json
-  spatten-gen model --check case.json")]
-pub struct Args {
-    #[command(flatten)]
-    config: super::ConfigArgs,
-
-    /// Tensors of a model: a safetensors file with `layer.N.{q,k,v}`
-    #[arg(required_unless_present_any = ["random", "check"], conflicts_with_all = ["random", "check"])]
-    file: Option<PathBuf>,
-    /// Make a random case from this seed instead, odd layouts and refused commands included
-    #[arg(long, value_name = "SEED", requires = "dump", conflicts_with = "check")]
-    random: Option<u64>,
-    /// Run a case again and compare every answer
-    #[arg(long, value_name = "CASE")]
-    check: Option<PathBuf>,
-    /// Write the run as a case: tensors, commands and answers in JSON
-    #[arg(long, value_name = "CASE", conflicts_with = "check")]
-    dump: Option<PathBuf>,
-    /// Leave the probability rows out of the dumped case
-    #[arg(long, requires = "dump")]
-    no_probs: bool,
-
+pub(super) struct PlanArgs {
     /// Prune nothing and fetch all bits; other schedule flags change that
     #[arg(long, help_heading = "Schedule")]
     dense: bool,
@@ -118,6 +97,41 @@ pub struct Args {
     /// Only the first so many generation steps
     #[arg(long, value_name = "N", help_heading = "Part of the model")]
     only_steps: Option<usize>,
+}
+
+/// Arguments of `spatten-gen model`.
+///
+/// Without schedule flags the schedule is the paper's: tokens to 1/4 and heads to 10/11 at the last layer, a third of each
+/// row's values, 6 + 4 bits, LSBs below 0.1 (decoders) or always (encoders).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  spatten-gen model minilm.safetensors
+  spatten-gen model smollm2.safetensors --keep-tokens 1/2 --keep-last 16 --json
+  spatten-gen model smollm2.safetensors --dense
+  spatten-gen model --random 7 --dump case.json
+  spatten-gen model --check case.json")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigArgs,
+
+    /// Tensors of a model: a safetensors file with `layer.N.{q,k,v}`
+    #[arg(required_unless_present_any = ["random", "check"], conflicts_with_all = ["random", "check"])]
+    file: Option<PathBuf>,
+    /// Make a random case from this seed instead, odd layouts and refused commands included
+    #[arg(long, value_name = "SEED", requires = "dump", conflicts_with = "check")]
+    random: Option<u64>,
+    /// Run a case again and compare every answer
+    #[arg(long, value_name = "CASE")]
+    check: Option<PathBuf>,
+    /// Write the run as a case: tensors, commands and answers in JSON
+    #[arg(long, value_name = "CASE", conflicts_with = "check")]
+    dump: Option<PathBuf>,
+    /// Leave the probability rows out of the dumped case
+    #[arg(long, requires = "dump")]
+    no_probs: bool,
+
+    #[command(flatten)]
+    plan: PlanArgs,
 
     /// Write this part of the model as a safetensors file
     #[arg(long, value_name = "FILE", help_heading = "Samples")]
@@ -186,8 +200,54 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
     Ok(number(min)?..=number(max)?)
 }
 
-impl Args {
-    fn schedule(&self, kind: Kind, config: &Config) -> Schedule {
+impl PlanArgs {
+    /// The model of a file, cut to the part that runs.
+    pub(super) fn load(&self, path: &Path) -> anyhow::Result<Model> {
+        let part = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
+        let model = Model::load(path)?;
+        Ok(model.cut(
+            part(self.only_layers),
+            part(self.only_heads),
+            part(self.only_steps),
+        ))
+    }
+
+    /// The flags that were given, to be given again.
+    pub(super) fn flags(&self) -> String {
+        let mut flags = String::new();
+        if self.dense {
+            flags += " --dense";
+        }
+        if self.carry {
+            flags += " --carry";
+        }
+        let mut say = |flag: &str, value: Option<String>| {
+            flags.extend(value.map(|value| format!(" --{flag} {value}")));
+        };
+        let number = |value: Option<f64>| value.map(|value| value.to_string());
+        let bits = |bits: Option<Bits>| bits.map(|bits| format!("{}+{}", bits.msb, bits.lsb));
+        let some = |value: u16| Some(value).filter(|&v| v != 0).map(|v| v.to_string());
+        let part = |value: Option<usize>| value.map(|value| value.to_string());
+        say("keep-tokens", number(self.keep_tokens));
+        say("keep-heads", number(self.keep_heads));
+        say("keep-values", number(self.keep_values));
+        say("token-start", number(self.token_start));
+        say("head-start", number(self.head_start));
+        say("keep-first", some(self.keep_first));
+        say("keep-last", some(self.keep_last));
+        say("key-bits", bits(self.key_bits));
+        say("key-mode", self.key_mode.as_ref().map(flag_word));
+        say("threshold", number(self.threshold));
+        say("value-bits", bits(self.value_bits));
+        say("value-mode", self.value_mode.as_ref().map(flag_word));
+        say("only-layers", part(self.only_layers));
+        say("only-heads", part(self.only_heads));
+        say("only-steps", part(self.only_steps));
+        flags
+    }
+
+    /// The schedule for a kind of model on hardware with this configuration.
+    pub(super) fn schedule(&self, kind: Kind, config: &Config) -> Schedule {
         let base = if self.dense {
             Schedule::dense(config.width)
         } else {
@@ -302,17 +362,11 @@ fn write_case(case: &Case, path: &Path) -> anyhow::Result<()> {
 
 fn run_model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<()> {
     let start = Instant::now();
-    let part = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
-    let model = Model::load(path)?;
-    let model = model.cut(
-        part(args.only_layers),
-        part(args.only_heads),
-        part(args.only_steps),
-    );
+    let model = args.plan.load(path)?;
     if let Some(path) = &args.save_tensors {
         model.save(path)?;
     }
-    let schedule = args.schedule(model.kind, config);
+    let schedule = args.plan.schedule(model.kind, config);
     let run = Run::new(&model, config, &schedule)?;
     let progress = Progress::new(run.commands() as u64);
     let mut reporter = Reporter::new(&model, &run, config);
@@ -354,13 +408,13 @@ fn run_model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<()> {
 }
 
 /// A progress bar on a terminal, once the work has taken more than a second.
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     start: Instant,
 }
 
 impl Progress {
-    fn new(length: u64) -> Self {
+    pub(super) fn new(length: u64) -> Self {
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} layers, {eta} left");
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
         Progress {
@@ -369,7 +423,7 @@ impl Progress {
         }
     }
 
-    fn step(&self) {
+    pub(super) fn step(&self) {
         if self.bar.is_hidden() && self.start.elapsed() > Duration::from_secs(1) {
             // Draws on terminals only.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -377,7 +431,7 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -1,14 +1,14 @@
 //! `spatten-gen soak`: long random co-simulation of the emitted Verilog against the golden model.
 
+use super::progress;
 use crate::bench::soak::{Plan, Progress, Report, soak};
 use crate::bench::{self, BENCHES, Bench, CHAINS, Point, Rig};
 use crate::sim::Builder;
 use anyhow::{bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Arguments of `soak`.
 #[derive(Args, Clone, Debug)]
@@ -109,18 +109,12 @@ pub fn run(args: &SoakArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// On a terminal only: rows where their number is known, else the time.
+/// Rows where their number is known, else the time.
 fn progress_bar(plan: &Plan) -> ProgressBar {
-    let (bar, template) = match plan.rows {
-        Some(rows) => (
-            ProgressBar::new(rows * plan.targets.len() as u64),
-            "{spinner} [{bar:30}] {human_pos}/{human_len} rows, {eta} left, {msg}",
-        ),
-        None => (ProgressBar::new_spinner(), "{spinner} {elapsed} {msg}"),
-    };
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    match plan.rows {
+        Some(rows) => progress::bar(rows * plan.targets.len() as u64, "rows"),
+        None => progress::spinner(""),
+    }
 }
 
 fn print(report: &Report) {

@@ -470,8 +470,8 @@ impl Core for Recorder {
     fn write_state(&mut self, write: StateWrite) -> anyhow::Result<()> {
         Recorder::write_state(self, write)
     }
-    fn execute(&mut self, _: &Prepared, command: &LayerCommand) -> Result<LayerResult, Refusal> {
-        Recorder::execute(self, command)
+    fn execute(&mut self, layer: &Prepared, command: &LayerCommand) -> Result<LayerResult, Refusal> {
+        Recorder::execute_on(self, command, &layer.tensors)
     }
 }
 

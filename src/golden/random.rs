@@ -48,14 +48,54 @@ struct Layer {
     regions: Regions,
 }
 
-/// Writes a random case.
+/// How large a random case may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Most tokens; commands may append a few more.
+    pub tokens: u32,
+    /// Most heads.
+    pub heads: u32,
+    /// Most commands; at least 5.
+    pub commands: u32,
+}
+
+impl Scope {
+    /// All that the hardware has room for.
+    fn whole(config: &Config) -> Self {
+        Scope {
+            tokens: config.max_tokens,
+            heads: config.max_heads,
+            commands: 13,
+        }
+    }
+}
+
+/// Writes a random case for a random configuration.
 ///
 /// # Errors
 /// None with a configuration layer that takes every legal configuration.
 pub fn case(seed: u64) -> anyhow::Result<Case> {
     let mut rng = Pcg64::seed_from_u64(seed);
-    let rng = &mut rng;
-    let config = config(rng)?;
+    let config = config(&mut rng)?;
+    let scope = Scope::whole(&config);
+    written(&mut rng, config, scope)
+}
+
+/// Writes a random case for hardware with this configuration.
+///
+/// # Errors
+/// As [`case`].
+pub fn case_for(config: &Config, seed: u64, scope: Scope) -> anyhow::Result<Case> {
+    let whole = Scope::whole(config);
+    let scope = Scope {
+        tokens: scope.tokens.clamp(1, whole.tokens),
+        heads: scope.heads.clamp(1, whole.heads),
+        commands: scope.commands.max(5),
+    };
+    written(&mut Pcg64::seed_from_u64(seed), config.clone(), scope)
+}
+
+fn written(rng: &mut impl Rng, config: Config, scope: Scope) -> anyhow::Result<Case> {
     let bases = (0..config.channels)
         .map(|_| {
             if once_in(rng, 2) {
@@ -66,25 +106,25 @@ pub fn case(seed: u64) -> anyhow::Result<Case> {
         })
         .collect();
     let mut run = Recorder::new(&config, bases, true);
-    let heads = rng.random_range(1..=config.max_heads);
+    let heads = rng.random_range(1..=scope.heads);
     let layers: Vec<Layer> = (0..rng.random_range(1..=3))
-        .map(|i| layer(rng, &config, &mut run, heads, i))
+        .map(|i| layer(rng, &config, scope, &mut run, heads, i))
         .collect();
 
     let length = match rng.random_range(0..6) {
         0 => 0,
-        1 => config.max_tokens,
+        1 => scope.tokens,
         2 => 1,
-        _ => rng.random_range(1..=config.max_tokens),
+        _ => rng.random_range(1..=scope.tokens),
     };
     run.write_state(StateWrite {
         length: Some(length),
         heads: Some(heads),
         ..StateWrite::default()
     })?;
-    for index in 0..rng.random_range(4..14) {
+    for index in 0..rng.random_range(4..=scope.commands as usize) {
         if once_in(rng, 6) {
-            let write = state_write(rng, &config, &run);
+            let write = state_write(rng, &config, scope, &run);
             run.write_state(write)?;
         }
         let layer = &layers[index % layers.len()];
@@ -103,7 +143,14 @@ pub fn case(seed: u64) -> anyhow::Result<Case> {
 }
 
 /// Loads random Q, K and V into memory.
-fn layer(rng: &mut impl Rng, config: &Config, run: &mut Recorder, heads: u32, index: usize) -> Layer {
+fn layer(
+    rng: &mut impl Rng,
+    config: &Config,
+    scope: Scope,
+    run: &mut Recorder,
+    heads: u32,
+    index: usize,
+) -> Layer {
     let dims: Vec<u32> = [32, 64, 128]
         .into_iter()
         .filter(|&d| d <= config.head_dim)
@@ -131,7 +178,7 @@ fn layer(rng: &mut impl Rng, config: &Config, run: &mut Recorder, heads: u32, in
     let slot = |i: u64| ((index as u64 * 6 + i) << 24) + 4096;
     let bytes = |planes: u32| plane_bytes(planes, dim);
     let mut input = |i: u64, planes: u32| {
-        let mut region = region(rng, slot(i), config.max_tokens, bytes(planes));
+        let mut region = region(rng, slot(i), scope.tokens, bytes(planes));
         if once_in(rng, 12) {
             region.base = 4u64.wrapping_neg().wrapping_sub(rng.random_range(0..64) * 4);
         }
@@ -145,7 +192,7 @@ fn layer(rng: &mut impl Rng, config: &Config, run: &mut Recorder, heads: u32, in
         v_lsb: input(4, values.1),
         out: Region::default(),
     };
-    let out = region(rng, (1 << 31) + slot(5), config.max_tokens, u64::from(dim) * 2);
+    let out = region(rng, (1 << 31) + slot(5), scope.tokens, u64::from(dim) * 2);
     let regions = Regions { out, ..regions };
     let mut tensor = |heads: u32, bits: u32, spread: u32| {
         let limit = 1i32 << (bits - 1);
@@ -155,7 +202,7 @@ fn layer(rng: &mut impl Rng, config: &Config, run: &mut Recorder, heads: u32, in
             // Smaller numbers now and then, so that some rows are flat.
             _ => rng.random_range(-limit..limit) >> (spread % bits),
         };
-        let (heads, rows, dim) = (heads as usize, config.max_tokens as usize, dim as usize);
+        let (heads, rows, dim) = (heads as usize, scope.tokens as usize, dim as usize);
         let data = (0..heads * rows * dim).map(|_| element() as i16).collect();
         Tensor {
             heads,
@@ -221,7 +268,7 @@ fn region(rng: &mut impl Rng, slot: u64, tokens: u32, vector: u64) -> Region {
     }
 }
 
-fn state_write(rng: &mut impl Rng, config: &Config, run: &Recorder) -> StateWrite {
+fn state_write(rng: &mut impl Rng, config: &Config, scope: Scope, run: &Recorder) -> StateWrite {
     let state = run.state();
     // Near saturation often.
     let mut importance = |n: u32| -> Vec<u32> {
@@ -263,7 +310,7 @@ fn state_write(rng: &mut impl Rng, config: &Config, run: &Recorder) -> StateWrit
             ..StateWrite::default()
         },
         2 => StateWrite {
-            length: Some(rng.random_range(0..=config.max_tokens)),
+            length: Some(rng.random_range(0..=scope.tokens)),
             ..StateWrite::default()
         },
         3 => StateWrite {

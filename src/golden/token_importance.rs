@@ -102,14 +102,21 @@ impl Accumulator {
         self.unfolded = self.unfolded.max(probs.len());
     }
 
-    /// Adds the sum of each position to the importance of the id at that position of `list`, and empties it.
-    pub fn fold(&mut self, list: &[u32]) {
-        for (sum, &id) in self.sums.iter_mut().zip(list) {
-            self.importance.add(id, std::mem::take(sum));
-        }
-        if list.len() >= self.unfolded {
+    /// Goes over `list`, position by position. With `fold`, the sum of a position is added to the importance of its id and
+    /// emptied. Returns the importance of each id when its turn is over.
+    pub fn sweep(&mut self, list: &[u32], fold: bool) -> Vec<u32> {
+        if fold && list.len() >= self.unfolded {
             self.unfolded = 0;
         }
+        let turns = self.sums.iter_mut().zip(list);
+        turns
+            .map(|(sum, &id)| {
+                if fold {
+                    self.importance.add(id, std::mem::take(sum));
+                }
+                self.importance.get(id)
+            })
+            .collect()
     }
 
     /// Zeroes all ids and all sums.
@@ -169,10 +176,12 @@ mod tests {
                 accumulator.row(row);
                 row.iter().zip(&list).for_each(|(&prob, &id)| by_id.add(id, prob.into()));
             }
-            accumulator.fold(&list);
+            let keys: Vec<u32> = list.iter().map(|&id| by_id.get(id)).collect();
+            prop_assert_eq!(accumulator.sweep(&list, true), keys.clone());
             prop_assert_eq!(accumulator.importance(), &by_id);
             prop_assert_eq!(accumulator.unfolded(), 0);
-            accumulator.fold(&list);
+            prop_assert_eq!(accumulator.sweep(&list, false), keys.clone());
+            prop_assert_eq!(accumulator.sweep(&list, true), keys);
             prop_assert_eq!(accumulator.importance(), &by_id);
         }
     }
@@ -183,7 +192,8 @@ mod tests {
         accumulator.row(&[200, 3]);
         accumulator.row(&[200]);
         assert_eq!(accumulator.unfolded(), 2);
-        accumulator.fold(&[1, 0]);
+        assert_eq!(accumulator.sweep(&[1, 0], false), [0, 0]);
+        assert_eq!(accumulator.sweep(&[1, 0], true), [255, 3]);
         assert_eq!(accumulator.importance().as_slice(), [3, 255]);
         let prune = |k, first, last| Prune { k, first, last };
         assert_eq!(effective_k(1024, prune(5, 65535, 65535)), 1024);

@@ -2,9 +2,11 @@
 
 mod depth;
 mod parameters;
+mod run;
 
 pub use depth::{depth_page, depth_table};
 pub use parameters::{parameters_page, presets_table};
+pub use run::{Channel, Resource, RunReport, Visit};
 
 /// A number with its digits in groups of three: `12,288`.
 pub fn grouped(number: u64) -> String {

@@ -129,7 +129,7 @@ pub(crate) fn sum_bits(config: &Config, max_row: u32) -> u32 {
 }
 
 /// Bits of a row's magnitude.
-fn magnitude_bits(config: &Config) -> u32 {
+pub(super) fn magnitude_bits(config: &Config) -> u32 {
     config.out_width + config.head_dim.ilog2()
 }
 

@@ -5,7 +5,7 @@ use super::stream_fifo::StreamFifo;
 use super::{Cost, Field, Interface, Latency, Module, Stream};
 use crate::config::Config;
 
-/// `head_importance`: an [`ImportanceStore`] with one head a word, behind one ordered stream of operations.
+/// `head_importance`: an [`ImportanceStore`] of one bank, behind one ordered stream of operations.
 pub struct HeadImportance;
 
 /// Reads of importance that may be under way or waiting.

@@ -1,10 +1,10 @@
-//! Importance by id, several ids a word.
+//! Importance by id, in banks.
 
 use super::rmw_ram::RmwRam;
 use super::{Cost, Direction, Field, Interface, Module, Parameter, count_bits, override_or};
 use crate::config::Config;
 
-/// `importance_store`: the edits of importance (add, write, zero, shift) on a [`RmwRam`].
+/// `importance_store`: the edits of importance (add, write, zero, shift) on a [`RmwRam`] a bank.
 pub struct ImportanceStore;
 
 /// Bits of importance, of tokens and of heads.
@@ -16,7 +16,7 @@ impl Module for ImportanceStore {
     }
 
     fn summary(&self) -> &'static str {
-        "saturating importance by id, several ids a word"
+        "saturating importance by id, in banks"
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
@@ -24,7 +24,7 @@ impl Module for ImportanceStore {
     }
 
     fn interface(&self, _config: &Config, overrides: &[(&str, u64)]) -> Interface {
-        let lanes = override_or(overrides, "LANES", 1);
+        let banks = override_or(overrides, "BANKS", 1);
         let depth = override_or(overrides, "DEPTH", 16);
         let addr_w = override_or(
             overrides,
@@ -32,22 +32,22 @@ impl Module for ImportanceStore {
             u64::from(count_bits(depth as u32 - 1).max(1)),
         );
         let input = |name: &str, width: u32| (Direction::In, Field::new(name, width));
+        let lanes = |name: &str, width: u32| Field::lanes(name, banks as u32, width);
         Interface {
             parameters: vec![
-                Parameter::new("LANES", lanes, "ids of a word"),
-                Parameter::new("DEPTH", depth, "words"),
+                Parameter::new("BANKS", banks, "banks"),
+                Parameter::new("DEPTH", depth, "words of a bank"),
                 Parameter::new("ADDR_W", addr_w, "address bits"),
             ],
             streams: vec![],
             ports: vec![
-                input("op_valid", 1),
-                input("op_addr", addr_w as u32),
-                input("op_lanes", lanes as u32),
+                (Direction::In, lanes("op_valid", 1)),
+                (Direction::In, lanes("op_addr", addr_w as u32)),
                 input("op_zero", 1),
                 input("op_scale", 1),
                 input("op_shift", 5),
-                input("op_amount", IMPORTANCE_BITS),
-                (Direction::Out, Field::new("value", IMPORTANCE_BITS)),
+                (Direction::In, lanes("op_amount", IMPORTANCE_BITS)),
+                (Direction::Out, lanes("values", IMPORTANCE_BITS)),
             ],
         }
     }
@@ -57,9 +57,9 @@ impl Module for ImportanceStore {
     }
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
-        let lanes = override_or(overrides, "LANES", 1);
+        let banks = override_or(overrides, "BANKS", 1);
         let depth = override_or(overrides, "DEPTH", 16);
-        let width = lanes * u64::from(IMPORTANCE_BITS);
-        RmwRam.cost(config, &[("WIDTH", width), ("DEPTH", depth)])
+        let bank = [("WIDTH", u64::from(IMPORTANCE_BITS)), ("DEPTH", depth)];
+        RmwRam.cost(config, &bank) * banks
     }
 }

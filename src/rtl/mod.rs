@@ -5,6 +5,7 @@
 //! co-simulation all come from that description.
 
 mod axi;
+mod core;
 mod emit;
 pub mod format;
 pub mod logic;

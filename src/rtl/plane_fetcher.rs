@@ -216,7 +216,7 @@ impl Shape {
         let chunk = token_w.max(12);
         let word_w = config.addr_width - 2;
         let chunks = word_w.div_ceil(chunk).next_multiple_of(2);
-        let piece = "s2_products_q[piece*PIECE_W+:PIECE_W]";
+        let piece = "s2_piece_q[piece*PIECE_W+:PIECE_W]";
         let padded = |zeros: &str, none: bool, value: &str| match none {
             true => value.to_owned(),
             false => format!("{{{{({zeros}){{1'b0}}}}, {value}}}"),

@@ -1,7 +1,7 @@
-//! Register file: the AXI4-Lite side of the core (map in [`register_map`](super::register_map)).
+//! Register file: the AXI4-Lite side of the core (map in [`crate::rtl::register_map`]).
 
 use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, REGIONS, RegisterMap, Role, register_map};
-use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
+use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 use serde::Serialize;
 
@@ -13,9 +13,9 @@ const QUEUE_DEPTH: u32 = 4;
 
 /// A payload field of the `command` stream and the registers that it comes from.
 #[derive(Clone, Debug, Serialize)]
-struct CommandField {
-    name: String,
-    width: u32,
+pub(super) struct CommandField {
+    pub name: String,
+    pub width: u32,
     /// Lowest bit in the queue's word.
     lsb: u32,
     /// The Verilog expression over descriptor registers.
@@ -23,7 +23,7 @@ struct CommandField {
 }
 
 /// The fields of a command, in port order.
-fn command_fields(config: &Config, map: &RegisterMap) -> Vec<CommandField> {
+pub(super) fn command_fields(config: &Config, map: &RegisterMap) -> Vec<CommandField> {
     let mut fields: Vec<(String, u32, String)> = Vec::new();
     let descriptor = || map.registers.iter().filter(|r| r.role == Role::Descriptor);
     for register in descriptor().filter(|r| !r.name.ends_with("_low") && !r.name.ends_with("_high")) {
@@ -82,8 +82,8 @@ fn joined(parts: &[String]) -> String {
 }
 
 /// Width of a counter's increment: sectors of a stream in one cycle.
-fn tally_width(config: &Config) -> u32 {
-    count_bits(config.fetch_ports)
+pub(super) fn tally_width(config: &Config) -> u32 {
+    super::plane_fetcher::Shape::new(config).fetched_w()
 }
 
 /// What the template needs of a register.
@@ -118,7 +118,8 @@ struct WindowView {
 }
 
 fn view(register: &super::register_map::Register) -> View {
-    let stored = matches!(register.role, Role::Descriptor | Role::Setting) || register.name == "interrupt_enable";
+    let stored =
+        matches!(register.role, Role::Descriptor | Role::Setting) || register.name == "interrupt_enable";
     let width = if stored { register.width() } else { 0 };
     let padded = |name: &str, width: u32| match width {
         32 => name.to_owned(),
@@ -155,6 +156,36 @@ fn view(register: &super::register_map::Register) -> View {
     }
 }
 
+/// An access of the host to the state.
+pub(super) fn state_access() -> Vec<Field> {
+    vec![
+        Field::new("write", 1),
+        Field::new("table", 3),
+        Field::new("index", 16),
+        Field::new("data", 32),
+    ]
+}
+
+/// What an access to the state is answered with.
+pub(super) fn answer() -> Vec<Field> {
+    vec![Field::new("data", 32)]
+}
+
+/// What a write of the control register starts.
+pub(super) fn control() -> Vec<Field> {
+    vec![Field::new("clear", 1), Field::new("abort", 1)]
+}
+
+/// The end of a command.
+pub(super) fn event() -> Vec<Field> {
+    vec![
+        Field::new("done", 1),
+        Field::new("error", 1),
+        Field::new("undefined", 1),
+        Field::new("code", 8),
+    ]
+}
+
 impl Module for RegisterFile {
     fn name(&self) -> &'static str {
         "register_file"
@@ -188,30 +219,16 @@ impl Module for RegisterFile {
                 Stream::input("ar", vec![Field::new("addr", ADDRESS_WIDTH)]),
                 Stream::output("r", vec![Field::new("data", 32), Field::new("resp", 2)]),
                 Stream::output("command", command),
-                Stream::output(
-                    "state",
-                    vec![
-                        Field::new("write", 1),
-                        Field::new("table", 3),
-                        Field::new("index", 16),
-                        Field::new("data", 32),
-                    ],
-                ),
-                Stream::input("answer", vec![Field::new("data", 32)]),
-                Stream::output("control", vec![Field::new("clear", 1), Field::new("abort", 1)]),
-                Stream::input(
-                    "event",
-                    vec![
-                        Field::new("done", 1),
-                        Field::new("error", 1),
-                        Field::new("undefined", 1),
-                        Field::new("code", 8),
-                    ],
-                ),
+                Stream::output("state", state_access()),
+                Stream::input("answer", answer()),
+                Stream::output("control", control()),
+                Stream::input("event", event()),
                 Stream::input("tally", tallies),
             ],
             ports: vec![
                 (Direction::In, Field::new("busy", 1)),
+                (Direction::In, Field::new("closed", 1)),
+                (Direction::In, Field::new("dropped", 1)),
                 out("irq", 1),
                 out("queue_empty", 1),
                 out("channel_base", config.channels * config.addr_width),
@@ -286,7 +303,7 @@ impl Module for RegisterFile {
             &COUNTERS[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         );
         context.insert("tally_w", &tally_width(config));
-        context.insert("bases", &bases.join(", "));
+        context.insert("bases", &bases);
         for name in ["control", "interrupt", "doorbell"] {
             context.insert(format!("{name}_offset"), &offset(name));
         }

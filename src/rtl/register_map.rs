@@ -92,7 +92,7 @@ impl Register {
     pub fn mask(&self) -> u32 {
         self.fields
             .iter()
-            .fold(0, |mask, f| mask | ((1u64 << f.width) - 1 << f.lsb) as u32)
+            .fold(0, |mask, f| mask | (((1u64 << f.width) - 1) << f.lsb) as u32)
     }
 }
 

@@ -12,7 +12,7 @@ const ELEMENT_BITS: u32 = 16;
 
 impl RowWriter {
     /// 4-byte words of a beat.
-    fn beat_words(config: &Config) -> u32 {
+    pub(super) fn beat_words(config: &Config) -> u32 {
         config.output_lanes() * ELEMENT_BITS / 32
     }
 }

@@ -7,13 +7,41 @@ use super::stream_fifo::StreamFifo;
 use super::{Cost, Field, Interface, Latency, Module, Parameter, Stream, count_bits, override_or};
 use crate::config::Config;
 
-/// `token_importance`: sums of a row's positions in an [`RmwRam`], then an [`ImportanceStore`], both with
-/// `softmax-lanes` lanes, behind one ordered stream of operations.
+/// `token_importance`: sums of a row's positions in an [`RmwRam`], as wide as a beat of probabilities or a word of ids, then
+/// an [`ImportanceStore`] of `parallelism` banks, behind one ordered stream of operations.
 pub struct TokenImportance;
 
-/// Words of `softmax-lanes` ids or positions.
-fn words(config: &Config) -> u32 {
-    config.max_tokens.div_ceil(config.softmax_lanes)
+/// Sizes that follow from the configuration.
+struct Sizes {
+    /// Probabilities of a beat.
+    lanes: u32,
+    /// Ids of a word, and banks that they are spread over.
+    banks: u32,
+    /// Positions of a word of sums.
+    sum_lanes: u32,
+    /// Words of ids.
+    words: u32,
+    /// Words of sums.
+    sum_words: u32,
+}
+
+impl Sizes {
+    fn new(config: &Config) -> Self {
+        let (lanes, banks) = (config.softmax_lanes, config.parallelism);
+        let sum_lanes = lanes.max(banks);
+        Sizes {
+            lanes,
+            banks,
+            sum_lanes,
+            words: config.max_tokens.div_ceil(banks),
+            sum_words: config.max_tokens.div_ceil(sum_lanes),
+        }
+    }
+}
+
+/// Bits of the number of one of `count` words or beats.
+fn number_bits(count: u32) -> u32 {
+    count_bits(count - 1).max(1)
 }
 
 impl Module for TokenImportance {
@@ -31,8 +59,8 @@ impl Module for TokenImportance {
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
         let sum_w = override_or(overrides, "SUM_W", u64::from(IMPORTANCE_BITS));
-        let lanes = config.softmax_lanes;
-        let id = || Field::new("id", config.token_width());
+        let Sizes { lanes, banks, .. } = Sizes::new(config);
+        let ids = || Field::lanes("ids", banks, config.token_width());
         Interface {
             parameters: vec![Parameter::new("SUM_W", sum_w, "bits of a position's sum")],
             streams: vec![
@@ -43,7 +71,10 @@ impl Module for TokenImportance {
                         Field::lanes("probs", lanes, config.prob_width),
                         Field::new("count", count_bits(lanes)),
                         Field::new("last", 1),
-                        id(),
+                        ids(),
+                        Field::new("ids_count", count_bits(banks)),
+                        Field::new("fold", 1),
+                        Field::new("read", 1),
                         Field::new("value", IMPORTANCE_BITS),
                         Field::new("shift", 5),
                         Field::new("k", 16),
@@ -55,9 +86,10 @@ impl Module for TokenImportance {
                 Stream::output(
                     "key",
                     vec![
-                        Field::new("guarded", 1),
-                        Field::new("importance", IMPORTANCE_BITS),
-                        id(),
+                        Field::lanes("guarded", banks, 1),
+                        Field::lanes("importances", banks, IMPORTANCE_BITS),
+                        ids(),
+                        Field::new("count", count_bits(banks)),
                         Field::new("last", 1),
                         Field::new("k", 16),
                     ],
@@ -68,16 +100,25 @@ impl Module for TokenImportance {
     }
 
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
-        let words = words(config);
+        let sizes = Sizes::new(config);
         let mut context = tera::Context::new();
-        context.insert("lanes", &config.softmax_lanes);
-        context.insert("lane_w", &config.softmax_lanes.ilog2());
+        context.insert("lanes", &sizes.lanes);
+        context.insert("banks", &sizes.banks);
+        context.insert("bank_w", &sizes.banks.ilog2());
+        context.insert("sum_lanes", &sizes.sum_lanes);
+        context.insert("parts", &(sizes.sum_lanes / sizes.lanes.min(sizes.banks)));
+        context.insert("part_w", &sizes.lanes.ilog2().abs_diff(sizes.banks.ilog2()));
         context.insert("prob_w", &config.prob_width);
-        context.insert("count_w", &count_bits(config.softmax_lanes));
+        context.insert("count_w", &count_bits(sizes.lanes));
+        context.insert("ids_count_w", &count_bits(sizes.banks));
         context.insert("id_w", &config.token_width());
         context.insert("length_w", &config.length_width());
-        context.insert("words", &words);
-        context.insert("addr_w", &count_bits(words - 1).max(1));
+        context.insert("words", &sizes.words);
+        context.insert("addr_w", &number_bits(sizes.words));
+        context.insert("sum_words", &sizes.sum_words);
+        context.insert("sum_addr_w", &number_bits(sizes.sum_words));
+        context.insert("beat_w", &number_bits(config.max_tokens.div_ceil(sizes.lanes)));
+        context.insert("key_places", &KEY_PLACES);
         context.insert("latency", &latency(config));
         Ok(context)
     }
@@ -92,16 +133,19 @@ impl Module for TokenImportance {
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let sum_w = override_or(overrides, "SUM_W", u64::from(IMPORTANCE_BITS));
-        let lanes = u64::from(config.softmax_lanes);
-        let depth = u64::from(words(config).max(2));
-        let key = u64::from(1 + IMPORTANCE_BITS + config.token_width() + 1 + 16);
-        RmwRam.cost(config, &[("WIDTH", lanes * sum_w), ("DEPTH", depth)])
-            + ImportanceStore.cost(config, &[("LANES", lanes), ("DEPTH", depth)])
-            + StreamFifo.cost(config, &[("WIDTH", key), ("DEPTH", KEY_PLACES)])
+        let sizes = Sizes::new(config);
+        let (banks, sum_lanes) = (u64::from(sizes.banks), u64::from(sizes.sum_lanes));
+        let (depth, sum_depth) = (u64::from(sizes.words.max(2)), u64::from(sizes.sum_words.max(2)));
+        let label = u64::from(16 + 1 + count_bits(sizes.banks)) + banks * u64::from(1 + config.token_width());
+        let importances = banks * u64::from(IMPORTANCE_BITS);
+        RmwRam.cost(config, &[("WIDTH", sum_lanes * sum_w), ("DEPTH", sum_depth)])
+            + ImportanceStore.cost(config, &[("BANKS", banks), ("DEPTH", depth)])
+            + StreamFifo.cost(config, &[("WIDTH", label), ("DEPTH", KEY_PLACES)])
+            + StreamFifo.cost(config, &[("WIDTH", importances), ("DEPTH", KEY_PLACES)])
     }
 }
 
-/// From a read to its key: the sums, the store, then the FIFO of keys.
+/// From a read to its key: acceptance, the sums, the store, the way back to the lanes, then the FIFO of keys.
 fn latency(config: &Config) -> u32 {
-    3 * (config.ram_latency + 2)
+    3 * (config.ram_latency + 2) + 2
 }

@@ -25,10 +25,15 @@ impl Shape {
             key_w: value("KEY_W", config.prob_width),
             payload_w: value("PAYLOAD_W", payload_bits(config)),
             max_row: value("MAX_ROW", config.max_tokens),
-            units: value("UNITS", 2),
+            units: value("UNITS", TopkEngine::UNITS),
             buffer_rows: value("BUFFER_ROWS", 2),
         }
     }
+}
+
+impl TopkEngine {
+    /// Selection units by default.
+    pub(super) const UNITS: u32 = 2;
 }
 
 impl Module for TopkEngine {

@@ -1,6 +1,7 @@
 //! The C interface of a built library: mirrors `sim/stream_driver.h`.
 
 use super::Error;
+use super::lifecycle::Lifecycle;
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
@@ -69,9 +70,7 @@ pub(super) const PROTOCOL: u32 = 2;
 
 /// The entry points; they stay valid because the library is never unloaded before them.
 pub(super) struct Functions {
-    pub new: unsafe extern "C" fn(u64) -> *mut c_void,
-    pub free: unsafe extern "C" fn(*mut c_void),
-    pub trace: unsafe extern "C" fn(*mut c_void, *const c_char) -> bool,
+    pub lifecycle: Lifecycle,
     pub run: unsafe extern "C" fn(*mut c_void, *const Run, *mut RunResult),
     _library: libloading::Library,
 }
@@ -87,9 +86,7 @@ impl Functions {
         unsafe {
             let library = libloading::Library::new(path).map_err(error)?;
             Ok(Functions {
-                new: *library.get(b"spatten_new\0").map_err(error)?,
-                free: *library.get(b"spatten_free\0").map_err(error)?,
-                trace: *library.get(b"spatten_trace\0").map_err(error)?,
+                lifecycle: Lifecycle::load(&library).map_err(error)?,
                 run: *library.get(b"spatten_run\0").map_err(error)?,
                 _library: library,
             })

@@ -1,5 +1,6 @@
 //! Verilog in, shared library out, each built once.
 
+use super::lifecycle;
 use super::toolchain::{Verilator, cxx};
 use super::{Error, shim};
 use crate::config::Reset;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-const DRIVER: &str = include_str!("../../sim/stream_driver.h");
+pub(super) const DRIVER: &str = include_str!("../../sim/stream_driver.h");
 const ENTRY: &str = include_str!("../../sim/shim.cpp");
 
 /// Flags that the generated model, the driver and Verilator's run-time library are compiled with. Symbols stay
@@ -31,6 +32,9 @@ const CXX_FLAGS: &[&str] = &[
 /// How Verilator is called. Its data-flow optimisation is off: a vector that is assigned in many slices, as the streams
 /// of a crossbar are, becomes one concatenation that is copied as often as it has slices.
 const VERILATOR_FLAGS: &str = "--cc -O3 -fno-dfg --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS -Wno-lint -Wno-style -Wno-fatal";
+/// The same for long runs of what is known to be right.
+const FAST_VERILATOR_FLAGS: &str =
+    "--cc -O3 -fno-dfg --x-assign fast --x-initial unique -Wno-lint -Wno-style -Wno-fatal";
 const PRINTF_HEADER: &str = "int spatten_printf(const char* format, ...);\n";
 
 /// One module to simulate: its Verilog and what connects to it.
@@ -48,6 +52,36 @@ pub struct Design {
     pub parameters: Vec<(String, u64)>,
     /// Whether the model can write a VCD; slower.
     pub trace: bool,
+}
+
+/// Whether a model is built with the assertions of its Verilog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// All of them; unknown values are drawn at random.
+    All,
+    /// None; faster.
+    None,
+}
+
+/// What drives a model, in C++.
+pub(super) struct Shim<'a> {
+    /// Headers by name, those that are the same for every design.
+    pub driver: &'a [(&'a str, &'a str)],
+    /// The entry points.
+    pub entry: &'a str,
+    /// `dut.h`, which knows the ports.
+    pub header: String,
+    /// Whether the Verilog's assertions are there.
+    pub checks: Checks,
+}
+
+impl Shim<'_> {
+    fn verilator_flags(&self) -> &'static str {
+        match self.checks {
+            Checks::All => VERILATOR_FLAGS,
+            Checks::None => FAST_VERILATOR_FLAGS,
+        }
+    }
 }
 
 /// A compiled design, loaded.
@@ -102,8 +136,20 @@ impl Builder {
                 )));
             }
         }
-        let header = shim::header(&design.interface, design.reset);
-        let key = self.key(&design, &header);
+        let shim = Shim {
+            driver: &[lifecycle::HEADER, ("stream_driver.h", DRIVER)],
+            entry: ENTRY,
+            header: shim::header(&design.interface, design.reset),
+            checks: Checks::All,
+        };
+        let library = self.compiled(&design, &shim)?;
+        let functions = super::ffi::Functions::load(&library)?;
+        Ok(Arc::new(Library { design, functions }))
+    }
+
+    /// The library of a design and its shim, compiled unless the cache has it.
+    pub(super) fn compiled(&self, design: &Design, shim: &Shim) -> Result<PathBuf, Error> {
+        let key = self.key(design, shim);
         let library = self.cache.join(format!("{}-{key}.so", design.top));
         {
             // One thread of this process builds, the others wait. Two processes may both build: the file is moved
@@ -117,26 +163,26 @@ impl Builder {
                 .clone();
             let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
             if !library.is_file() {
-                self.compile(&design, &header, &library)?;
+                self.compile(design, shim, &library)?;
             }
         }
-        let functions = super::ffi::Functions::load(&library)?;
-        Ok(Arc::new(Library { design, functions }))
+        Ok(library)
     }
 
-    fn key(&self, design: &Design, header: &str) -> String {
+    fn key(&self, design: &Design, shim: &Shim) -> String {
         let mut hash = Sha256::new();
         let mut add = |part: &str| {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         };
-        for part in [DRIVER, ENTRY, header, &self.verilator.version, &design.top] {
+        shim.driver.iter().for_each(|(_, text)| add(text));
+        for part in [shim.entry, &shim.header, &self.verilator.version, &design.top] {
             add(part);
         }
         add(&self.verilator.include.to_string_lossy());
         add(&cxx().to_string_lossy());
         add(&CXX_FLAGS.join(" "));
-        add(VERILATOR_FLAGS);
+        add(shim.verilator_flags());
         add(if design.trace { "trace" } else { "" });
         for (name, text) in &design.sources {
             add(name);
@@ -152,7 +198,7 @@ impl Builder {
             .collect()
     }
 
-    fn compile(&self, design: &Design, header: &str, library: &Path) -> Result<(), Error> {
+    fn compile(&self, design: &Design, shim: &Shim, library: &Path) -> Result<(), Error> {
         std::fs::create_dir_all(&self.cache).map_err(|e| Error::io(&self.cache, e))?;
         let runtime = self.runtime(design.trace)?;
         let work = tempfile::Builder::new()
@@ -166,7 +212,7 @@ impl Builder {
         let mut command = Command::new(&self.verilator.program);
         command
             .current_dir(dir)
-            .args(VERILATOR_FLAGS.split(' '))
+            .args(shim.verilator_flags().split(' '))
             .args("--prefix Vdut --Mdir . --top-module".split(' '))
             .arg(&design.top);
         if design.trace {
@@ -183,8 +229,10 @@ impl Builder {
             top: design.top.clone(),
             log,
         })?;
-        write("dut.h", header)?;
-        write("stream_driver.h", DRIVER)?;
+        write("dut.h", &shim.header)?;
+        for (name, text) in shim.driver {
+            write(name, text)?;
+        }
         write("spatten_printf.h", PRINTF_HEADER)?;
         // One translation unit: the headers are the larger part of a small model.
         let mut models: Vec<String> = std::fs::read_dir(dir)
@@ -197,7 +245,7 @@ impl Builder {
             .iter()
             .map(|name| format!("#include \"{name}\"\n"))
             .collect();
-        write("shim.cpp", &(unity + ENTRY))?;
+        write("shim.cpp", &(unity + shim.entry))?;
         let mut command = self.compiler(dir, design.trace);
         command
             .args(["-shared", "-Wl,-Bsymbolic", "-o", "out.so", "shim.cpp"])

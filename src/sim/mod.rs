@@ -10,18 +10,22 @@
 mod beats;
 mod ffi;
 mod library;
+mod lifecycle;
 mod shim;
+pub mod system;
 mod toolchain;
 
 pub use beats::{BeatMut, Beats, Layout};
-pub use library::{Builder, Design, Library};
+pub use library::{Builder, Checks, Design, Library};
 pub use toolchain::{VERILATOR_FLOOR, Verilator, candidates};
 
 use crate::rtl::{Direction, Field, Interface};
 use beats::field_words;
+use ffi::{HUNG as END_HUNG, PROTOCOL as END_PROTOCOL};
+use lifecycle::Model;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -418,8 +422,8 @@ impl Outcome {
 /// One instance of a built design. Its unreset registers and RAMs start with random contents. It stays on the thread
 /// that made it; make one for each thread.
 pub struct Simulation {
+    model: Model, // freed before the library
     library: Arc<Library>,
-    handle: *mut c_void,
 }
 
 impl Simulation {
@@ -428,14 +432,10 @@ impl Simulation {
     /// # Errors
     /// [`Error::Construct`] when the model stops in its constructor.
     pub fn new(library: &Arc<Library>, seed: u64) -> Result<Self, Error> {
-        // SAFETY: `new` takes any seed and returns null or an instance that `free` takes back.
-        let handle = unsafe { (library.functions.new)(seed) };
-        if handle.is_null() {
-            return Err(Error::Construct(library.design.top.clone()));
-        }
+        let model = Model::new(library.functions.lifecycle, &library.design.top, seed)?;
         Ok(Simulation {
             library: library.clone(),
-            handle,
+            model,
         })
     }
 
@@ -444,15 +444,7 @@ impl Simulation {
     /// # Errors
     /// [`Error::Unsupported`] when the design was built without `trace`.
     pub fn trace(&mut self, path: &Path) -> Result<(), Error> {
-        let text = path.to_str().and_then(|p| CString::new(p).ok());
-        let text =
-            text.ok_or_else(|| Error::Unsupported(format!("not a usable file name: {}", path.display())))?;
-        // SAFETY: the handle is live, the string ends in NUL and is copied.
-        if unsafe { (self.library.functions.trace)(self.handle, text.as_ptr()) } {
-            Ok(())
-        } else {
-            Err(Error::Unsupported("the design was built without trace".into()))
-        }
+        self.model.trace(path)
     }
 
     /// Resets the module, feeds the inputs of `case` and collects outputs until each has given its expected number of
@@ -518,10 +510,10 @@ impl Simulation {
             probe: pacing.probe.into(),
         };
         let mut result = std::mem::MaybeUninit::<ffi::RunResult>::zeroed();
-        // SAFETY: the handle is live and used by this thread only; every pointer in `run` outlives the call, with as
+        // SAFETY: the model is live and used by this thread only; every pointer in `run` outlives the call, with as
         // many elements as the module has streams and beats; `spatten_run` fills the whole result.
         let result = unsafe {
-            (self.library.functions.run)(self.handle, &run, result.as_mut_ptr());
+            (self.library.functions.run)(self.model.pointer(), &run, result.as_mut_ptr());
             result.assume_init()
         };
         self.outcome(case, &result)
@@ -602,12 +594,5 @@ impl Simulation {
             };
         }
         outcome
-    }
-}
-
-impl Drop for Simulation {
-    fn drop(&mut self) {
-        // SAFETY: the handle came from `new` and is freed once.
-        unsafe { (self.library.functions.free)(self.handle) }
     }
 }

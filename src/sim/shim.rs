@@ -15,13 +15,26 @@ pub(super) fn port_words(interface: &Interface, direction: Direction) -> usize {
         .sum()
 }
 
+/// The part of `dut.h` that every top has.
+pub(super) fn clock_and_reset(reset: Reset) -> String {
+    let port = reset.port();
+    let (active, asynchronous) = match reset {
+        Reset::SyncHigh => ("on", false),
+        Reset::SyncLow => ("!on", false),
+        Reset::AsyncHigh => ("on", true),
+        Reset::AsyncLow => ("!on", true),
+    };
+    format!(
+        "    static constexpr bool kAsyncReset = {asynchronous};
+    static CData& clock(Vdut& t) {{ return t.clk; }}
+    static void assert_reset(Vdut& t, bool on) {{ t.{port} = {active}; }}
+"
+    )
+}
+
 /// The contents of `dut.h`: accessors from packed words to the ports of the Verilated class `Vdut`.
 pub(super) fn header(interface: &Interface, reset: Reset) -> String {
-    let (port, active) = match reset {
-        Reset::SyncHigh | Reset::AsyncHigh => ("rst", "on"),
-        Reset::SyncLow | Reset::AsyncLow => ("rst_n", "!on"),
-    };
-    let asynchronous = matches!(reset, Reset::AsyncHigh | Reset::AsyncLow);
+    let clock_and_reset = clock_and_reset(reset);
     let mut streams = String::new();
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for stream in &interface.streams {
@@ -44,12 +57,9 @@ pub(super) fn header(interface: &Interface, reset: Reset) -> String {
 
 struct Dut : spatten::Wrapper<Vdut> {{
     using Wrapper::Wrapper;
-    static constexpr bool kAsyncReset = {asynchronous};
     static constexpr unsigned kPortWordsOut = {out_words};
     static constexpr unsigned kPortsOut = {ports_out};
-    static CData& clock(Vdut& t) {{ return t.clk; }}
-    static void assert_reset(Vdut& t, bool on) {{ t.{port} = {active}; }}
-{streams}    using Inputs = std::tuple<{}>;
+{clock_and_reset}{streams}    using Inputs = std::tuple<{}>;
     using Outputs = std::tuple<{}>;
     static void set_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] const uint32_t* w) {{
 {}    }}

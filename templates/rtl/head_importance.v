@@ -94,7 +94,7 @@ module head_importance (
   wire [31:0] value;
 
   importance_store #(
-      .LANES (1),
+      .BANKS (1),
       .DEPTH (DEPTH),
       .ADDR_W(HEAD_W)
   ) u_store (
@@ -102,12 +102,11 @@ module head_importance (
       .{{ rst.port }}({{ rst.port }}),
       .op_valid (sweeping_q || (push && (adds || is_read))),
       .op_addr  (sweeping_q ? sweep_head_q : push_id),
-      .op_lanes (1'b1),
       .op_zero  (sweeping_q ? !sweep_scale_q : push_code == WRITE),
       .op_scale (sweeping_q && sweep_scale_q),
       .op_shift (sweep_shift_q),
       .op_amount((adds && !sweeping_q) ? push_value : 32'd0),
-      .value    (value)
+      .values   (value)
   );
 
   // ---- keys ------------------------------------------------------------------------------------------

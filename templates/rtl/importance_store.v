@@ -1,98 +1,84 @@
-// Purpose      importance by id: unsigned 32 bits, saturating, LANES ids a word. Every operation is on one word, and edits
-//              the lanes in op_lanes; the others stay as they are.
-// Operation    op_zero: the importance counts as 0 before anything else. Then op_amount is added, saturating; or, with
-//              op_scale, what is stored is shifted right by op_shift, rounded down. An operation that adds 0 reads.
-// Output       value, {{ config.ram_latency + 2 }} cycles after the operation began: what the one lane in op_lanes held before it.
+// Purpose      importance in BANKS banks of DEPTH words: unsigned 32 bits, saturating. Every operation is on one word of
+//              each bank that op_valid names, the banks at addresses of their own.
+// Operation    op_zero: the importance counts as 0 before anything else. Then op_amount of the bank is added, saturating;
+//              or, with op_scale, what is stored is shifted right by op_shift, rounded down, and op_amount has to be 0. An
+//              operation that adds 0 reads.
+// Output       values, {{ config.ram_latency + 2 }} cycles after the operation began: the importance that it left in each bank it was on.
 // Throughput   one operation every cycle, in order, each on the results of those before it; nothing stalls.
 // Reset        drops the operations under way. The contents are undefined until they are zeroed.
 
 module importance_store #(
-    parameter LANES  = 1,  // ids of a word
-    parameter DEPTH  = 16,  // words
+    parameter BANKS  = 1,
+    parameter DEPTH  = 16,  // words of a bank
     parameter ADDR_W = 4  // address bits, at least $clog2(DEPTH) and at least 1
 ) (
-    input  wire              clk,
-    input  wire              {{ rst.port }},
+    input  wire                    clk,
+    input  wire                    {{ rst.port }},
 
-    input  wire              op_valid,
-    input  wire [ADDR_W-1:0] op_addr,
-    input  wire [ LANES-1:0] op_lanes,
-    input  wire              op_zero,
-    input  wire              op_scale,
-    input  wire [       4:0] op_shift,
-    input  wire [      31:0] op_amount,
-    output wire [      31:0] value
+    input  wire [       BANKS-1:0] op_valid,
+    input  wire [BANKS*ADDR_W-1:0] op_addr,
+    input  wire                    op_zero,
+    input  wire                    op_scale,
+    input  wire [             4:0] op_shift,
+    input  wire [    BANKS*32-1:0] op_amount,
+    output wire [    BANKS*32-1:0] values
 );
 
   localparam IMPORTANCE_W = 32;
   localparam STAGES       = {{ config.ram_latency + 1 }};  // from an operation's beginning to its edit
-  localparam CONTROL_W    = LANES + 7 + IMPORTANCE_W;
+  localparam CONTROL_W    = 7 + BANKS * IMPORTANCE_W;
 
-  // ---- the operation, until its word is there --------------------------------------------------------
+  // ---- the operation, until its words are there ------------------------------------------------------
 
   reg [STAGES*CONTROL_W-1:0] control_q;
 
   always @(posedge clk) begin
     control_q <= {
-      control_q[(STAGES-1)*CONTROL_W-1:0], op_lanes, op_zero, op_scale, op_shift, op_amount
+      control_q[(STAGES-1)*CONTROL_W-1:0], op_zero || op_scale, op_scale, op_shift, op_amount
     };
   end
 
-  wire [       LANES-1:0] lanes;
-  wire                    zero;
-  wire                    scale;
-  wire [             4:0] shift;
-  wire [IMPORTANCE_W-1:0] amount;
+  wire                          fresh;  // nothing is added to what is stored
+  wire                          scale;
+  wire [                   4:0] shift;
+  wire [BANKS*IMPORTANCE_W-1:0] amounts;
 
-  assign {lanes, zero, scale, shift, amount} = control_q[(STAGES-1)*CONTROL_W+:CONTROL_W];
+  assign {fresh, scale, shift, amounts} = control_q[(STAGES-1)*CONTROL_W+:CONTROL_W];
 
-  wire [LANES*IMPORTANCE_W-1:0] old_word;
-  wire [LANES*IMPORTANCE_W-1:0] new_word;
+  // ---- the banks ---------------------------------------------------------------------------------------
 
-  rmw_ram #(
-      .WIDTH (LANES * IMPORTANCE_W),
-      .DEPTH (DEPTH),
-      .ADDR_W(ADDR_W)
-  ) u_words (
-      .clk     (clk),
-      .{{ rst.port }}({{ rst.port }}),
-      .op_valid(op_valid),
-      .op_addr (op_addr),
-      .edit_old(old_word),
-      .edit_new(new_word)
-  );
+  reg [BANKS*IMPORTANCE_W-1:0] values_q;
 
-  // ---- the edit ----------------------------------------------------------------------------------------
+  assign values = values_q;
 
-  genvar lane;
+  genvar bank;
   generate
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_edit
-      wire [IMPORTANCE_W-1:0] old = old_word[lane*IMPORTANCE_W+:IMPORTANCE_W];
-      wire [IMPORTANCE_W-1:0] base = old & ~{IMPORTANCE_W{zero && lanes[lane]}};
-      wire [IMPORTANCE_W-1:0] added = amount & {IMPORTANCE_W{lanes[lane]}};
-      wire [  IMPORTANCE_W:0] sum = {1'b0, base} + {1'b0, added};
+    for (bank = 0; bank < BANKS; bank = bank + 1) begin : g_bank
+      wire [IMPORTANCE_W-1:0] old;
+      wire [IMPORTANCE_W-1:0] base = old & ~{IMPORTANCE_W{fresh}};
+      wire [IMPORTANCE_W-1:0] amount = amounts[bank*IMPORTANCE_W+:IMPORTANCE_W];
+      wire [  IMPORTANCE_W:0] sum = {1'b0, base} + {1'b0, amount};
       wire [IMPORTANCE_W-1:0] saturated = sum[IMPORTANCE_W-1:0] | {IMPORTANCE_W{sum[IMPORTANCE_W]}};
+      wire [IMPORTANCE_W-1:0] scaled = (old >> shift) & {IMPORTANCE_W{scale}};
+      wire [IMPORTANCE_W-1:0] edited = saturated | scaled;  // one of them is 0
 
-      assign new_word[lane*IMPORTANCE_W+:IMPORTANCE_W] =
-          (scale && lanes[lane]) ? old >> shift : saturated;
+      rmw_ram #(
+          .WIDTH (IMPORTANCE_W),
+          .DEPTH (DEPTH),
+          .ADDR_W(ADDR_W)
+      ) u_words (
+          .clk     (clk),
+          .{{ rst.port }}({{ rst.port }}),
+          .op_valid(op_valid[bank]),
+          .op_addr (op_addr[bank*ADDR_W+:ADDR_W]),
+          .edit_old(old),
+          .edit_new(edited)
+      );
+
+      always @(posedge clk) begin
+        values_q[bank*IMPORTANCE_W+:IMPORTANCE_W] <= edited;
+      end
     end
   endgenerate
-
-  reg     [IMPORTANCE_W-1:0] selected;
-  reg     [IMPORTANCE_W-1:0] value_q;
-  integer                    i;
-
-  always @(*) begin
-    selected = {IMPORTANCE_W{1'b0}};
-    for (i = 0; i < LANES; i = i + 1) begin
-      selected = selected | ({IMPORTANCE_W{lanes[i]}} & old_word[i*IMPORTANCE_W+:IMPORTANCE_W]);
-    end
-  end
-
-  always @(posedge clk) begin
-    value_q <= selected;
-  end
-
-  assign value = value_q;
 
 endmodule

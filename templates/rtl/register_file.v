@@ -6,7 +6,7 @@
 //              Answered with SLVERR, and without effect: addresses without a register, writes of read-only registers, a
 //              doorbell on a full queue, access to the state while a command is queued or in work.
 // Command      each doorbell queues the descriptor as it stands; {{ queue_depth }} and more commands wait. queue_empty: every command
-//              queued was taken. After control_clear or control_abort the taker drops what comes until queue_empty.
+//              queued was taken. While closed no doorbell is taken; dropped: all commands that were queued are gone.
 // State        state_table 0: L, H, lengths of the lists; 1, 2: token and head list; 3, 4: token and head importance.
 //              Each request, write or read, is answered once.
 // Counting     tally adds its numbers to the counters; it is never stalled. The read of a low half latches the high one.
@@ -75,6 +75,8 @@ module register_file (
     {% endfor %}
 
     input  wire             busy,
+    input  wire             closed,
+    input  wire             dropped,
     output wire             irq,
     output wire             queue_empty,
     output wire [{{ config.channels }}*{{ config.addr_width }}-1:0] channel_base,
@@ -150,7 +152,8 @@ module register_file (
 
   wire        queue_ready;
   wire        occupied = busy || commands_q != 8'd0;
-  wire [31:0] status_word = {16'd0, commands_q, 4'd0, !queue_ready, undefined_q, error_q, occupied};
+  wire [31:0] status_word = {16'd0, commands_q, 4'd0, !queue_ready || closed, undefined_q, error_q,
+      occupied};
 
   always @(*) begin
     known     = 1'b1;
@@ -191,7 +194,7 @@ module register_file (
 
   wire aligned = addr_q[1:0] == 2'b00;
   wire ring = decode && write_q && addr_q == DOORBELL;
-  wire allowed = aligned && known && (!write_q || writable) && !(ring && !queue_ready);
+  wire allowed = aligned && known && (!write_q || writable) && !(ring && (!queue_ready || closed));
   wire write = decode && write_q && allowed;
   wire command = write && addr_q == CONTROL;
 
@@ -264,7 +267,12 @@ module register_file (
     end
   end
 
-  assign channel_base = {{ '{' }}{{ bases }}};
+  assign channel_base = {
+    {% for base in bases %}
+    {{ base }}{% if not loop.last %},{% endif %}
+
+    {% endfor %}
+  };
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
   assign axi_qos      = axi_attributes_q[11:8];
@@ -330,8 +338,7 @@ module register_file (
         undefined_q  <= 1'b0;
         error_code_q <= 8'd0;
       end
-      // Commands that are dropped do not end.
-      if (command && (data_q[0] || data_q[1])) commands_q <= 8'd0;
+      if (dropped) commands_q <= 8'd0;
       else if (rung && !ended) commands_q <= commands_q + 8'd1;
       else if (ended && !rung) commands_q <= commands_q - 8'd1;
       if (rung && !taken) waiting_q <= waiting_q + 8'd1;
@@ -360,7 +367,8 @@ module register_file (
   genvar counter;
   generate
     for (counter = 0; counter < COUNTERS; counter = counter + 1) begin : g_counter
-      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}}, steps[counter*TALLY_W+:TALLY_W]};
+      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}},
+          steps[counter*TALLY_W+:TALLY_W]};
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) begin

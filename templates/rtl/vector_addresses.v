@@ -344,33 +344,32 @@ module vector_addresses #(
         end
 
         // Even pieces side by side, odd ones too.
-        reg  [CHUNKS*PIECE_W-1:0] s2_products_q;
-        reg  [        WORD_W-1:0] s3_offset_q;
-        wire [  WIDE_W+CHUNK-1:0] even_products;
-        wire [  WIDE_W+CHUNK-1:0] odd_products;
+        reg  [CHUNKS*PIECE_W-1:0] s2_piece_q;
+        reg  [        WORD_W-1:0] s3_product_q;
+        wire [        WIDE_W+CHUNK-1:0] even;
+        wire [        WIDE_W+CHUNK-1:0] odd;
 
         for (piece = 0; piece < CHUNKS; piece = piece + 1) begin : g_piece
           always @(posedge clk) begin
-            s2_products_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
+            s2_piece_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
           end
 
           if (piece % 2 == 0) begin : g_even
-            assign even_products[piece*CHUNK+:2*CHUNK] =
+            assign even[piece*CHUNK+:2*CHUNK] =
                 {{ padded_piece }};
           end else begin : g_odd
-            assign odd_products[piece*CHUNK+:2*CHUNK] =
+            assign odd[piece*CHUNK+:2*CHUNK] =
                 {{ padded_piece }};
           end
         end
 
-        assign even_products[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
-        assign odd_products[0+:CHUNK]       = {CHUNK{1'b0}};
+        assign even[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
+        assign odd[0+:CHUNK]       = {CHUNK{1'b0}};
 
-        wire [WORD_W-1:0] offset = even_products[WORD_W-1:0] + odd_products[WORD_W-1:0];
+        wire [WORD_W-1:0] product = even[WORD_W-1:0] + odd[WORD_W-1:0];
 
         // The sum is taken modulo 2^ADDR_W.
-        wire unused_high =
-            &{even_products[WIDE_W+CHUNK-1:WORD_W], odd_products[WIDE_W+CHUNK-1:WORD_W]};
+        wire unused_high = &{even[WIDE_W+CHUNK-1:WORD_W], odd[WIDE_W+CHUNK-1:WORD_W]};
 
         reg [  WORD_W-1:0] s4_address_q;
         reg [         2:0] s5_word_q;
@@ -384,8 +383,8 @@ module vector_addresses #(
         wire [EXTRA_W-1:0] extra = span[3+:EXTRA_W];
 
         always @(posedge clk) begin
-          s3_offset_q  <= offset;
-          s4_address_q <= s3_base_q + s3_offset_q;
+          s3_product_q <= product;
+          s4_address_q <= s3_base_q + s3_product_q;
           s5_word_q    <= s4_address_q[2:0];
           s5_sector_q  <= s4_address_q[WORD_W-1:3];
           s5_last_q    <= s4_address_q[WORD_W-1:3] + {{(SECTOR_W - EXTRA_W){1'b0}}, extra};

@@ -103,7 +103,7 @@ fn ports_follow_verilog_parameters() {
         ("stream_fifo", &[("WIDTH", 5)]),
         ("ram_1r1w", &[("WIDTH", 3), ("DEPTH", 100), ("ADDR_W", 7)]),
         ("rmw_ram", &[("WIDTH", 3), ("DEPTH", 100), ("ADDR_W", 7)]),
-        ("importance_store", &[("LANES", 4), ("DEPTH", 9), ("ADDR_W", 4)]),
+        ("importance_store", &[("BANKS", 4), ("DEPTH", 9), ("ADDR_W", 4)]),
         ("requant_decision", &[("CTX_W", 3)]),
     ] {
         let module = rtl::module(name).expect("registered");

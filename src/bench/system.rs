@@ -1,0 +1,1282 @@
+//! The whole core against the golden model: a host programs the emitted `spatten_top` with the commands of a
+//! [`Case`], and every answer is compared, bit for bit.
+//!
+//! A case is a memory image, state that the host writes, and commands with what the golden model says of each. The
+//! commands are run [one at a time](Flow::Single), with all state read back after each, or [queued](Flow::Queued), as
+//! many as the hardware takes, so that they run back to back.
+
+use crate::config::Config;
+use crate::golden::case::{Case, Executed, Outcome, StateWrite};
+use crate::golden::command::{KeyMode, LayerCommand, Mode, ValueMode};
+use crate::golden::planes::{Image, SECTOR, Tensor, address_mask};
+use crate::golden::sectors::Sectors;
+use crate::golden::sequence::Work;
+use crate::rtl::register_map::{COUNTERS, ERRORS, REGIONS, Register, RegisterMap, register_map};
+use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Traffic};
+use crate::sim::{Builder, Checks};
+use anyhow::{Context as _, anyhow, ensure};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Mutant, Point};
+
+/// AXI's OKAY.
+pub const OKAY: u32 = 0;
+/// AXI's SLVERR.
+pub const SLVERR: u32 = 2;
+/// Commands that any build can queue.
+pub const QUEUE: u32 = 4;
+/// Cycles between two looks at the status while nothing is heard.
+const LOOK: u64 = 5000;
+/// Looks without any movement after which the core counts as hung.
+const LOOKS: u32 = 40;
+/// Bytes from the outputs of one queued command to those of the next: what two commands write is not ordered.
+const APART: u64 = 1 << 22;
+
+/// What the host sees go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The model or the bus.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// A register access was not answered with OKAY.
+    #[error("{what}: answered with response {resp}, not OKAY")]
+    Refused {
+        /// Which access.
+        what: String,
+        /// Response code.
+        resp: u32,
+    },
+    /// The core stays busy although nothing moves.
+    #[error("hung: busy, but no interrupt and no memory traffic for {cycles} cycles; status {status:#x}")]
+    Hung {
+        /// Cycles without a sign of life.
+        cycles: u64,
+        /// The status register.
+        status: u32,
+    },
+    /// An error interrupt where none may be.
+    #[error("error {code}: {meaning}")]
+    Failed {
+        /// Number in the error register.
+        code: u32,
+        /// Its meaning.
+        meaning: &'static str,
+    },
+}
+
+/// The name of an error code of the register map, and its meaning.
+pub fn error_code(code: u32) -> (&'static str, &'static str) {
+    let found = ERRORS.iter().find(|error| error.0 == code);
+    found.map_or(("unknown", "no such error code"), |error| (error.1, error.2))
+}
+
+/// The code of an error by the name that the golden model gives it.
+fn code_of(rule: &str) -> u32 {
+    let name = rule.replace('-', "_");
+    ERRORS.iter().find(|e| e.1 == name).map_or(u32::MAX, |e| e.0)
+}
+
+/// What the host last read of the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The whole register.
+    pub word: u32,
+    /// A command is queued or in work.
+    pub busy: bool,
+    /// An error stands.
+    pub error: bool,
+    /// State and output are undefined.
+    pub undefined: bool,
+    /// A doorbell would be refused.
+    pub full: bool,
+    /// Commands queued or in work.
+    pub queued: u32,
+}
+
+/// The state as the host reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadState {
+    /// `L`.
+    pub length: u32,
+    /// `H`.
+    pub heads: u32,
+    /// Kept tokens.
+    pub token_list: Vec<u32>,
+    /// Kept heads.
+    pub head_list: Vec<u32>,
+    /// Importance of tokens below `L`.
+    pub token_importance: Vec<u32>,
+    /// Importance of heads below `H`.
+    pub head_importance: Vec<u32>,
+}
+
+/// Software beside the core: knows the registers by name, keeps what it wrote so that only what changes is written, and
+/// serves the interrupt.
+pub struct Host {
+    /// The core with its memory.
+    pub system: System,
+    map: RegisterMap,
+    by_name: HashMap<String, usize>,
+    config: Config,
+    bases: Vec<u64>,
+    shadow: BTreeMap<u32, u32>,
+    queued: u32,
+    /// Cycle of the first doorbell since [`Host::start_clock`].
+    first_doorbell: Option<u64>,
+    last_interrupt: u64,
+    errors: Vec<u32>,
+    done: u64,
+}
+
+impl Host {
+    /// Resets the core, sets channel bases and enables the interrupts.
+    ///
+    /// # Errors
+    /// When the core does not do as it should.
+    pub fn new(
+        library: &Arc<SystemLibrary>,
+        config: &Config,
+        memory: &MemoryModel,
+        bases: &[u64],
+        seed: u64,
+    ) -> anyhow::Result<Self> {
+        let map = register_map(config);
+        let by_name = map
+            .registers
+            .iter()
+            .enumerate()
+            .map(|(index, register)| (register.name.clone(), index))
+            .collect();
+        let mut host = Host {
+            system: System::new(library, memory, seed)?,
+            map,
+            by_name,
+            config: config.clone(),
+            bases: bases.to_vec(),
+            shadow: BTreeMap::new(),
+            queued: 0,
+            first_doorbell: None,
+            last_interrupt: 0,
+            errors: Vec::new(),
+            done: 0,
+        };
+        ensure!(
+            host.system.channels() == config.channels as usize && bases.len() == host.system.channels(),
+            "the top has {} channels, the configuration {}",
+            host.system.channels(),
+            config.channels
+        );
+        host.reset()?;
+        Ok(host)
+    }
+
+    /// Resets the core and sets it up again; memory stays.
+    ///
+    /// # Errors
+    /// When the core does not do as it should.
+    pub fn reset(&mut self) -> Result<(), HostError> {
+        self.system.reset(4)?;
+        // Descriptors and settings are zero after reset, but for what the map says.
+        self.shadow = self
+            .map
+            .registers
+            .iter()
+            .map(|register| (register.offset, register.reset))
+            .collect();
+        self.queued = 0;
+        self.errors.clear();
+        self.first_doorbell = None;
+        let mut writes = Vec::new();
+        for (channel, base) in self.bases.clone().into_iter().enumerate() {
+            writes.extend(self.halves(&format!("channel_base_{channel}"), base));
+        }
+        let both = self.pack("interrupt_enable", &[("done", 1), ("error", 1)]);
+        writes.push(both);
+        self.write(&writes)
+    }
+
+    /// The register called `name`.
+    ///
+    /// # Panics
+    /// When the map has none.
+    pub fn register(&self, name: &str) -> &Register {
+        let index = self.by_name.get(name);
+        &self.map.registers[*index.unwrap_or_else(|| panic!("no register `{name}`"))]
+    }
+
+    /// Address of a register and the word that its fields make; what does not fit a field is cut off.
+    ///
+    /// # Panics
+    /// When the map has no such register or field.
+    pub fn pack(&self, name: &str, values: &[(&str, u32)]) -> (u32, u32) {
+        let register = self.register(name);
+        let mut word = 0;
+        for (field, value) in values {
+            let found = register.fields.iter().find(|f| f.name == *field);
+            let found = found.unwrap_or_else(|| panic!("no field `{field}` in `{name}`"));
+            let mask = ((1u64 << found.width) - 1) as u32;
+            word |= (value & mask) << found.lsb;
+        }
+        (register.offset, word)
+    }
+
+    /// The two registers of an address.
+    fn halves(&self, name: &str, value: u64) -> [(u32, u32); 2] {
+        [("low", value as u32), ("high", (value >> 32) as u32)].map(|(half, word)| {
+            let register = self.register(&format!("{name}_{half}"));
+            (register.offset, word & register.mask())
+        })
+    }
+
+    /// Writes registers that keep their values, those that change; all must be answered with OKAY.
+    fn write(&mut self, writes: &[(u32, u32)]) -> Result<(), HostError> {
+        let mut accesses = Vec::new();
+        for &(address, data) in writes {
+            if self.shadow.get(&address) != Some(&data) {
+                self.shadow.insert(address, data);
+                accesses.push(Access::Write(address, data));
+            }
+        }
+        self.access("a register", &accesses).map(|_| ())
+    }
+
+    /// Accesses that must be answered with OKAY.
+    fn access(&mut self, what: &str, accesses: &[Access]) -> Result<Vec<Answer>, HostError> {
+        let answers = self.system.access(accesses)?;
+        for (answer, access) in answers.iter().zip(accesses) {
+            if answer.resp != OKAY {
+                return Err(HostError::Refused {
+                    what: format!("{what}: {access:x?}"),
+                    resp: answer.resp,
+                });
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Reads a register.
+    ///
+    /// # Errors
+    /// When it is not answered with OKAY, or the core cannot go on.
+    pub fn read(&mut self, name: &str) -> Result<u32, HostError> {
+        let offset = self.register(name).offset;
+        Ok(self.access(name, &[Access::Read(offset)])?[0].data)
+    }
+
+    /// Writes a register whatever it holds.
+    ///
+    /// # Errors
+    /// When it is not answered with OKAY, or the core cannot go on.
+    pub fn poke(&mut self, name: &str, values: &[(&str, u32)]) -> Result<(), HostError> {
+        let (address, word) = self.pack(name, values);
+        self.access(name, &[Access::Write(address, word)]).map(|_| ())
+    }
+
+    /// Every register of the descriptor of a command: address and value.
+    pub fn descriptor(&self, command: &LayerCommand) -> Vec<(u32, u32)> {
+        let LayerCommand {
+            tokens,
+            heads,
+            keys,
+            values,
+            accumulate,
+            ..
+        } = command;
+        let flag = u32::from;
+        let key_mode = match keys.mode {
+            KeyMode::Never => 0,
+            KeyMode::Always => 1,
+            KeyMode::Auto => 2,
+            KeyMode::Mask => 3,
+        };
+        let value_mode = match values.mode {
+            ValueMode::Never => 0,
+            ValueMode::Always => 1,
+            ValueMode::WithRow => 2,
+        };
+        let mut writes = vec![
+            self.pack(
+                "mode",
+                &[
+                    ("generation", flag(command.mode == Mode::Generation)),
+                    ("causal", flag(command.causal)),
+                    ("key_mode", key_mode),
+                    ("value_mode", value_mode),
+                    ("accumulate_tokens", flag(accumulate.tokens)),
+                    ("accumulate_heads", flag(accumulate.heads)),
+                    ("head_shift", accumulate.head_shift.into()),
+                ],
+            ),
+            self.pack("query", &[("token", command.query)]),
+            self.pack(
+                "shape",
+                &[("head_dim", command.head_dim), ("group", command.group)],
+            ),
+            self.pack(
+                "key_bits",
+                &[
+                    ("msb", keys.msb),
+                    ("lsb", keys.lsb),
+                    ("threshold", keys.threshold.into()),
+                ],
+            ),
+            self.pack("value_bits", &[("msb", values.msb), ("lsb", values.lsb)]),
+            self.pack("value_ratio", &[("ratio", values.ratio)]),
+        ];
+        for (name, factor) in [("scale", command.scale), ("output_scale", command.output)] {
+            let fields = [
+                ("mantissa", factor.mantissa.into()),
+                ("shift", factor.shift.into()),
+            ];
+            writes.push(self.pack(name, &fields));
+        }
+        writes.push(self.pack(
+            "token_operations",
+            &[
+                ("clear", flag(tokens.clear)),
+                ("append", flag(tokens.append)),
+                ("reset", flag(tokens.reset)),
+                ("prune_before", flag(tokens.prune_before.is_some())),
+                ("prune_after", flag(tokens.prune_after.is_some())),
+                ("scale", tokens.scale.into()),
+            ],
+        ));
+        writes.push(self.pack(
+            "head_operations",
+            &[
+                ("clear", flag(heads.clear)),
+                ("reset", flag(heads.reset)),
+                ("prune_before", flag(heads.prune_before.is_some())),
+                ("prune_after", flag(heads.prune_after.is_some())),
+                ("scale", heads.scale.into()),
+            ],
+        ));
+        // What a command does not use stays as it was.
+        for (time, prune) in [("before", tokens.prune_before), ("after", tokens.prune_after)] {
+            if let Some(prune) = prune {
+                writes.push(self.pack(&format!("token_prune_{time}"), &[("k", prune.k.into())]));
+                let guards = [("first", prune.first.into()), ("last", prune.last.into())];
+                writes.push(self.pack(&format!("token_guards_{time}"), &guards));
+            }
+        }
+        if heads.prune_before.is_some() || heads.prune_after.is_some() {
+            let k = |prune: Option<crate::golden::command::HeadPrune>| prune.map_or(0, |p| p.k.into());
+            let fields = [("before", k(heads.prune_before)), ("after", k(heads.prune_after))];
+            writes.push(self.pack("head_prune", &fields));
+        }
+        if keys.mode == KeyMode::Mask {
+            for word in 0..self.config.max_heads.div_ceil(32) {
+                let bits = keys.mask.iter().filter(|&&head| head / 32 == word);
+                let bits = bits.fold(0u32, |bits, head| bits | 1 << (head % 32));
+                writes.push(self.pack(&format!("key_mask_{word}"), &[("heads", bits)]));
+            }
+        }
+        for (name, (_, region)) in REGIONS.iter().zip(command.regions.named()) {
+            for (part, value) in [
+                ("base", region.base),
+                ("head_stride", region.head_stride),
+                ("token_stride", region.token_stride),
+            ] {
+                writes.extend(self.halves(&format!("{name}_{part}"), value));
+            }
+        }
+        writes
+    }
+
+    /// Writes what a command changes in the descriptor.
+    ///
+    /// # Errors
+    /// When a write is refused, or the core cannot go on.
+    pub fn program(&mut self, command: &LayerCommand) -> Result<(), HostError> {
+        let writes = self.descriptor(command);
+        self.write(&writes)
+    }
+
+    /// Rings the doorbell; the response code.
+    ///
+    /// # Errors
+    /// When the core cannot go on.
+    pub fn ring(&mut self) -> Result<u32, HostError> {
+        let doorbell = self.register("doorbell").offset;
+        let cycle = self.system.clock().cycle;
+        let resp = self.system.access(&[Access::Write(doorbell, 0)])?[0].resp;
+        if resp == OKAY {
+            self.queued += 1;
+            self.first_doorbell.get_or_insert(cycle);
+        }
+        Ok(resp)
+    }
+
+    /// Programs a command and queues it as soon as there is room.
+    ///
+    /// # Errors
+    /// When the core cannot go on, or refuses the doorbell although its queue is not full.
+    pub fn submit(&mut self, command: &LayerCommand) -> Result<(), HostError> {
+        self.program(command)?;
+        if self.queued >= QUEUE {
+            let mut watch = self.watch();
+            while self.status()?.full {
+                self.rest(&mut watch)?;
+            }
+        }
+        match self.ring()? {
+            OKAY => Ok(()),
+            resp => Err(HostError::Refused {
+                what: "a doorbell on a queue that is not full".into(),
+                resp,
+            }),
+        }
+    }
+
+    /// Reads the status.
+    ///
+    /// # Errors
+    /// When the core cannot go on.
+    pub fn status(&mut self) -> Result<Status, HostError> {
+        let word = self.read("status")?;
+        let register = self.register("status");
+        let field = |name: &str| {
+            let found = register.fields.iter().find(|f| f.name == name);
+            found.map_or(0, |f| word >> f.lsb & ((1u64 << f.width) - 1) as u32)
+        };
+        let status = Status {
+            word,
+            busy: field("busy") != 0,
+            error: field("error") != 0,
+            undefined: field("undefined") != 0,
+            full: field("queue_full") != 0,
+            queued: field("queued"),
+        };
+        self.queued = status.queued;
+        Ok(status)
+    }
+
+    fn watch(&self) -> Watch {
+        Watch {
+            quiet: 0,
+            moved: self.moved(),
+            done: self.done,
+        }
+    }
+
+    fn moved(&self) -> u64 {
+        (0..self.system.channels())
+            .map(|c| self.system.traffic(c))
+            .map(|t| t.read_beats + t.write_beats)
+            .sum()
+    }
+
+    /// Waits for the interrupt, or a while, and serves it.
+    fn rest(&mut self, watch: &mut Watch) -> Result<(), HostError> {
+        self.system.wait_irq(LOOK)?;
+        self.serve()?;
+        let moved = self.moved();
+        if moved != watch.moved || self.done != watch.done {
+            *watch = self.watch();
+            return Ok(());
+        }
+        watch.quiet += 1;
+        if watch.quiet > LOOKS {
+            let status = self.status()?.word;
+            return Err(HostError::Hung {
+                cycles: u64::from(watch.quiet) * LOOK,
+                status,
+            });
+        }
+        Ok(())
+    }
+
+    /// Serves the interrupt if it is there: notes and clears its causes.
+    fn serve(&mut self) -> Result<(), HostError> {
+        if !self.system.clock().irq {
+            return Ok(());
+        }
+        let interrupt = self.register("interrupt").offset;
+        let error = self.register("error").offset;
+        let causes = self.read("interrupt")?;
+        let (_, error_bit) = self.pack("interrupt", &[("error", 1)]);
+        let mut accesses = vec![Access::Write(interrupt, causes)];
+        if causes & error_bit != 0 {
+            accesses.push(Access::Read(error));
+        }
+        let answers = self.access("interrupt", &accesses)?;
+        if causes & error_bit != 0 {
+            self.errors.push(answers[1].data);
+        }
+        self.done += 1;
+        let clock = self.system.clock();
+        self.last_interrupt = if clock.irq { clock.cycle } else { clock.irq_high };
+        Ok(())
+    }
+
+    /// Waits until the core is idle; the codes of the errors since the last time.
+    ///
+    /// # Errors
+    /// When it hangs or cannot go on.
+    pub fn drain(&mut self) -> Result<Vec<u32>, HostError> {
+        let mut watch = self.watch();
+        loop {
+            self.serve()?;
+            let status = self.status()?;
+            // A held queue stays busy.
+            if !status.busy || status.error && status.undefined {
+                break;
+            }
+            self.rest(&mut watch)?;
+        }
+        self.serve()?;
+        Ok(std::mem::take(&mut self.errors))
+    }
+
+    /// Cycles from the first doorbell to the last interrupt; the next doorbell is a first one again.
+    pub fn take_cycles(&mut self) -> u64 {
+        let start = self.first_doorbell.take();
+        start.map_or(0, |start| self.last_interrupt.saturating_sub(start))
+    }
+
+    /// Reads the whole state.
+    ///
+    /// # Errors
+    /// When an access is refused, or the core cannot go on.
+    pub fn state(&mut self) -> Result<ReadState, HostError> {
+        let [length, heads, kept_tokens, kept_heads] = {
+            let offsets =
+                ["length", "heads", "kept_tokens", "kept_heads"].map(|name| self.register(name).offset);
+            let answers = self.access("state", &offsets.map(Access::Read))?;
+            [0, 1, 2, 3].map(|i| answers[i].data)
+        };
+        let mut window = |name: &str, entries: u32| -> Result<Vec<u32>, HostError> {
+            let window = self.map.windows.iter().find(|w| w.name == name);
+            let (offset, room) = window.map_or((0, 0), |w| (w.offset, w.entries));
+            let reads: Vec<Access> = (0..entries.min(room))
+                .map(|i| Access::Read(offset + 4 * i))
+                .collect();
+            let answers = self.access(name, &reads)?;
+            Ok(answers.iter().map(|answer| answer.data).collect())
+        };
+        Ok(ReadState {
+            length,
+            heads,
+            token_list: window("token_list", kept_tokens)?,
+            head_list: window("head_list", kept_heads)?,
+            token_importance: window("token_importance", length)?,
+            head_importance: window("head_importance", heads)?,
+        })
+    }
+
+    /// Accesses that write state.
+    pub fn state_accesses(&self, write: &StateWrite) -> Vec<Access> {
+        let mut accesses = Vec::new();
+        let scalar = |name: &str, value: u32| Access::Write(self.register(name).offset, value);
+        let mut window = |name: &str, values: &Option<Vec<u32>>| {
+            let offset = self
+                .map
+                .windows
+                .iter()
+                .find(|w| w.name == name)
+                .map_or(0, |w| w.offset);
+            let values = values.iter().flatten();
+            accesses.extend((0..).zip(values).map(|(i, &v)| Access::Write(offset + 4 * i, v)));
+        };
+        window("token_list", &write.token_list);
+        window("head_list", &write.head_list);
+        window("token_importance", &write.token_importance);
+        window("head_importance", &write.head_importance);
+        accesses.extend(write.length.map(|length| scalar("length", length)));
+        accesses.extend(write.heads.map(|heads| scalar("heads", heads)));
+        for (name, list) in [
+            ("kept_tokens", &write.token_list),
+            ("kept_heads", &write.head_list),
+        ] {
+            accesses.extend(list.as_ref().map(|list| scalar(name, list.len() as u32)));
+        }
+        accesses
+    }
+
+    /// Writes state.
+    ///
+    /// # Errors
+    /// When an access is refused, or the core cannot go on.
+    pub fn write_state(&mut self, write: &StateWrite) -> Result<(), HostError> {
+        let accesses = self.state_accesses(write);
+        self.access("state", &accesses).map(|_| ())
+    }
+
+    /// Reads every counter, in the order of [`COUNTERS`].
+    ///
+    /// # Errors
+    /// When an access is refused, or the core cannot go on.
+    pub fn counters(&mut self) -> Result<Counts, HostError> {
+        let mut reads = Vec::new();
+        for (name, _) in COUNTERS {
+            for half in ["low", "high"] {
+                reads.push(Access::Read(
+                    self.register(&format!("count_{name}_{half}")).offset,
+                ));
+            }
+        }
+        let answers = self.access("counters", &reads)?;
+        let values = answers
+            .chunks_exact(2)
+            .map(|pair| u64::from(pair[0].data) | u64::from(pair[1].data) << 32);
+        let mut counts = Counts::default();
+        for ((name, _), value) in COUNTERS.iter().zip(values) {
+            counts.0.insert(name, value);
+        }
+        Ok(counts)
+    }
+
+    /// Puts a memory image behind the channels.
+    pub fn load(&mut self, image: &Image) {
+        for (channel, sectors) in image.channels(&self.bases).into_iter().enumerate() {
+            self.system
+                .put(channel, sectors.iter().map(|(&address, bytes)| (address, bytes)));
+        }
+    }
+
+    /// Every word of 4 bytes that the core wrote since the last call, by its address in the whole memory.
+    ///
+    /// # Errors
+    /// When a part of a word was written.
+    pub fn written(&mut self) -> anyhow::Result<BTreeMap<u64, u32>> {
+        let mask = address_mask(self.config.addr_width);
+        let channels = self.bases.len() as u64;
+        let mut words = BTreeMap::new();
+        for (channel, &base) in self.bases.iter().enumerate() {
+            for sector in self.system.written(channel) {
+                let inside = (sector.address.wrapping_sub(base) & mask) / SECTOR;
+                let address = (inside * channels + channel as u64).wrapping_mul(SECTOR) & mask;
+                for word in 0..8 {
+                    match sector.marks >> (4 * word) & 15 {
+                        0 => {}
+                        15 => {
+                            let bytes = &sector.bytes[4 * word..][..4];
+                            let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                            words.insert(address + 4 * word as u64, value);
+                        }
+                        marks => {
+                            return Err(anyhow!(
+                                "memory at {:#x}: bytes {marks:#06b} of a word written",
+                                address + 4 * word as u64
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(words)
+    }
+
+    /// What all channels carried.
+    pub fn traffic(&self) -> Vec<Traffic> {
+        (0..self.system.channels())
+            .map(|c| self.system.traffic(c))
+            .collect()
+    }
+}
+
+/// Signs of life since the last look.
+struct Watch {
+    quiet: u32,
+    moved: u64,
+    done: u64,
+}
+
+/// The counters by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Counts(pub BTreeMap<&'static str, u64>);
+
+impl Counts {
+    /// The counter called `name`; 0 when there is none.
+    pub fn get(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// Sectors per stream.
+    pub fn sectors(&self) -> Sectors {
+        Sectors {
+            q: self.get("sectors_q"),
+            k_msb: self.get("sectors_k_msb"),
+            k_lsb: self.get("sectors_k_lsb"),
+            v_msb: self.get("sectors_v_msb"),
+            v_lsb: self.get("sectors_v_lsb"),
+        }
+    }
+}
+
+/// How commands reach the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flow {
+    /// Each when the one before is done, everything compared after each.
+    Single,
+    /// As many as the queue takes; compared after a dozen of them, when the host must wait anyway, and at the end. Each
+    /// writes its outputs to a place of its own.
+    Queued,
+    /// As many as the queue takes, compared at the end: for cases in which no command writes over the outputs of another.
+    Whole,
+}
+
+/// Something that differs from the golden model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// Command, from 0, in the order of the case; the first one of several that ran back to back.
+    pub command: usize,
+    /// What differs.
+    pub what: String,
+    /// Where: head, query and element of an output, position of a list, id of an importance.
+    pub at: String,
+    /// What the golden model says.
+    pub expected: String,
+    /// What the core says.
+    pub got: String,
+    /// How many more of the same kind differ.
+    pub others: usize,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mismatch {
+            command,
+            what,
+            at,
+            expected,
+            got,
+            others,
+        } = self;
+        write!(f, "command {command}: {what}")?;
+        if !at.is_empty() {
+            write!(f, ", {at}")?;
+        }
+        write!(f, ": expected {expected}, got {got}")?;
+        if *others > 0 {
+            write!(f, " ({others} more differ)")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a run is not right.
+#[derive(Debug, thiserror::Error)]
+pub enum Wrong {
+    /// An answer differs.
+    #[error("{0}")]
+    Mismatch(Mismatch),
+    /// The core, or its bus, went wrong.
+    #[error("commands {first} to {last}: {error}")]
+    Host {
+        /// First command in work.
+        first: usize,
+        /// Last one.
+        last: usize,
+        /// What happened.
+        error: HostError,
+    },
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ran {
+    /// Commands executed.
+    pub executed: u64,
+    /// Commands refused.
+    pub refused: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// Words of output compared.
+    pub words: u64,
+    /// Cycles from each first doorbell to its last interrupt, summed.
+    pub cycles: u64,
+    /// Cycles simulated in all.
+    pub total_cycles: u64,
+    /// Counters, summed over the run.
+    pub counts: Counts,
+    /// What the channels carried.
+    pub traffic: Vec<Traffic>,
+}
+
+/// The whole core, built for a configuration.
+pub struct Rig {
+    /// The configuration.
+    pub config: Config,
+    library: Arc<SystemLibrary>,
+}
+
+impl Rig {
+    /// Builds the core, with a fault if one is given.
+    ///
+    /// # Errors
+    /// When the Verilog cannot be emitted or built.
+    pub fn new(
+        builder: &Builder,
+        config: &Config,
+        checks: Checks,
+        mutant: Option<&Mutant>,
+    ) -> anyhow::Result<Self> {
+        let point = Point {
+            name: "system".into(),
+            config: config.clone(),
+            parameters: Vec::new(),
+        };
+        let design = super::design("spatten_top", &point, mutant)?;
+        Ok(Rig {
+            config: config.clone(),
+            library: builder.build_system(&design, checks)?,
+        })
+    }
+
+    /// Builds the core so that it can write waveforms.
+    ///
+    /// # Errors
+    /// When the Verilog cannot be emitted or built.
+    pub fn traced(builder: &Builder, config: &Config) -> anyhow::Result<Self> {
+        let point = Point {
+            name: "system".into(),
+            config: config.clone(),
+            parameters: Vec::new(),
+        };
+        let mut design = super::design("spatten_top", &point, None)?;
+        design.trace = true;
+        Ok(Rig {
+            config: config.clone(),
+            library: builder.build_system(&design, Checks::All)?,
+        })
+    }
+
+    /// A host with a core just reset; `seed` draws the power-up contents.
+    ///
+    /// # Errors
+    /// When the core does not do as it should.
+    pub fn host(&self, memory: &MemoryModel, bases: &[u64], seed: u64) -> anyhow::Result<Host> {
+        Host::new(&self.library, &self.config, memory, bases, seed)
+    }
+
+    /// Runs a case from reset and compares every answer, or without `verify` only the counters; `progress` is told the commands done so far. The inner error
+    /// is the first thing that is wrong; the figures are then those up to it.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub fn run(
+        &self,
+        case: &Case,
+        memory: &MemoryModel,
+        flow: Flow,
+        verify: bool,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
+        let mut host = self.host(memory, &case.channel_bases, memory.seed)?;
+        self.run_on(&mut host, case, flow, verify, progress)
+    }
+
+    /// The same on a host that is there already, idle.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub fn run_on(
+        &self,
+        host: &mut Host,
+        case: &Case,
+        flow: Flow,
+        verify: bool,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
+        host.load(&image(&self.config, case)?);
+        let mut runner = Runner {
+            host,
+            config: &self.config,
+            flow,
+            verify,
+            pending: Vec::new(),
+            next: 0,
+            first: 0,
+            before: None,
+            ran: Ran::default(),
+        };
+        let result = runner.events(case, progress);
+        runner.ran.total_cycles = runner.host.system.clock().total;
+        runner.ran.traffic = runner.host.traffic();
+        Ok((runner.ran, result))
+    }
+}
+
+/// Everything that a case loads into memory.
+///
+/// # Errors
+/// When it loads something after its first command.
+pub fn image(config: &Config, case: &Case) -> anyhow::Result<Image> {
+    let mut image = Image::new(config);
+    let mut begun = false;
+    for event in &case.events {
+        begun |= event.command.is_some();
+        let Some(load) = &event.load else { continue };
+        ensure!(!begun, "the case loads memory after its first command");
+        let data = case
+            .tensors
+            .get(&load.tensor)
+            .with_context(|| format!("there is no tensor `{}`", load.tensor))?;
+        let [heads, rows, dim] = data.shape;
+        let tensor = Tensor {
+            heads,
+            rows,
+            dim,
+            first: load.first_token,
+            bits: data.bits,
+            data: data.data.clone(),
+        };
+        image.load(&tensor, load.msb_bits, &load.msb, &load.lsb);
+    }
+    Ok(image)
+}
+
+/// A case under way.
+struct Runner<'a> {
+    host: &'a mut Host,
+    config: &'a Config,
+    flow: Flow,
+    verify: bool,
+    /// Commands submitted and not yet compared: number, the command as it was programmed, what it must give.
+    pending: Vec<(usize, LayerCommand, &'a Outcome)>,
+    /// Number of the next command.
+    next: usize,
+    /// First command that is not compared.
+    first: usize,
+    /// The state as it was read last, where nothing has changed it.
+    before: Option<ReadState>,
+    ran: Ran,
+}
+
+/// Where an expected word of output comes from.
+#[derive(Clone, Copy)]
+struct Source {
+    command: usize,
+    head: u32,
+    query: u32,
+    element: usize,
+}
+
+impl<'a> Runner<'a> {
+    fn host<T>(&self, result: Result<T, HostError>) -> Result<T, Wrong> {
+        result.map_err(|error| Wrong::Host {
+            first: self.first,
+            last: self.next,
+            error,
+        })
+    }
+
+    fn events(&mut self, case: &'a Case, progress: &dyn Fn(usize)) -> Result<(), Wrong> {
+        let result = self.host.poke("control", &[("clear_counters", 1)]);
+        self.host(result)?;
+        for event in &case.events {
+            if let Some(write) = &event.state {
+                self.compare()?;
+                let result = self.host.write_state(write);
+                self.host(result)?;
+                self.before = None;
+            }
+            let (Some(command), Some(outcome)) = (&event.command, &event.result) else {
+                continue;
+            };
+            let mut command = command.clone();
+            if self.flow == Flow::Queued {
+                let place = APART * (self.pending.len() as u64 + 1);
+                command.regions.out.base = command.regions.out.base.wrapping_add(place);
+                // As many as lie between two tensors of a random case.
+                if self.pending.len() == 12 {
+                    self.compare()?;
+                }
+            }
+            let result = self.host.submit(&command);
+            self.pending.push((self.next, command, outcome));
+            self.host(result)?;
+            if self.flow == Flow::Single {
+                self.compare()?;
+            }
+            self.next += 1;
+            progress(self.next);
+        }
+        self.compare()
+    }
+
+    /// Waits until the core is idle and compares everything with what the pending commands must give.
+    fn compare(&mut self) -> Result<(), Wrong> {
+        let pending = std::mem::take(&mut self.pending);
+        let Some(&(first, _, _)) = pending.first() else {
+            return Ok(());
+        };
+        let result = self.host.drain();
+        let errors = self.host(result)?;
+        self.ran.cycles += self.host.take_cycles();
+
+        // Refusals.
+        let refusals: Vec<(usize, u32)> = pending
+            .iter()
+            .filter_map(|(number, _, outcome)| match outcome {
+                Outcome::Refused { refused } => Some((*number, code_of(refused))),
+                Outcome::Executed(_) => None,
+            })
+            .collect();
+        let name = |code: Option<u32>| {
+            code.map_or("none".to_owned(), |code| {
+                format!("{code} ({})", error_code(code).0)
+            })
+        };
+        let wrong = |command, what: &str, at: String, expected: String, got: String| {
+            Wrong::Mismatch(Mismatch {
+                command,
+                what: what.into(),
+                at,
+                expected,
+                got,
+                others: 0,
+            })
+        };
+        let (want, got) = (refusals.last().copied(), errors.last().copied());
+        if want.map(|r| r.1) != got || self.flow == Flow::Single && errors.len() != refusals.len() {
+            let command = want.map_or(first, |r| r.0);
+            return Err(wrong(
+                command,
+                "error",
+                String::new(),
+                name(want.map(|r| r.1)),
+                name(got),
+            ));
+        }
+        if !errors.is_empty() {
+            // Forgets the error; nothing is queued.
+            let result = self.host.poke("control", &[("clear", 1)]);
+            self.host(result)?;
+        }
+
+        // Outputs.
+        let executed = || {
+            pending
+                .iter()
+                .filter_map(|(number, command, outcome)| match outcome {
+                    Outcome::Executed(executed) => Some((*number, command, &**executed)),
+                    Outcome::Refused { .. } => None,
+                })
+        };
+        if self.verify {
+            self.compare_outputs(first, executed())?;
+            self.compare_state(first, executed().next_back())?;
+        }
+
+        // Counters.
+        let result = self.host.counters();
+        let counts = self.host(result)?;
+        let result = self.host.poke("control", &[("clear_counters", 1)]);
+        self.host(result)?;
+        let (mut sectors, mut work) = (Sectors::default(), Work::default());
+        for (_, _, executed) in executed() {
+            sectors += executed.sectors;
+            work += executed.work;
+        }
+        for (name, expected) in [
+            ("sectors_q", sectors.q),
+            ("sectors_k_msb", sectors.k_msb),
+            ("sectors_k_lsb", sectors.k_lsb),
+            ("sectors_v_msb", sectors.v_msb),
+            ("sectors_v_lsb", sectors.v_lsb),
+            ("rows", work.rows),
+            ("rows_redone", work.redone_rows),
+        ] {
+            let got = counts.get(name);
+            if got != expected {
+                return Err(wrong(
+                    first,
+                    &format!("counter `{name}`"),
+                    String::new(),
+                    expected.to_string(),
+                    got.to_string(),
+                ));
+            }
+        }
+        for (name, value) in counts.0 {
+            *self.ran.counts.0.entry(name).or_default() += value;
+        }
+        self.ran.refused += refusals.len() as u64;
+        self.ran.executed += executed().count() as u64;
+        self.ran.rows += work.rows;
+        self.first = self.next + 1;
+        Ok(())
+    }
+
+    /// State after the last command that ran; one that is refused changes nothing.
+    fn compare_state(
+        &mut self,
+        first: usize,
+        last: Option<(usize, &LayerCommand, &Executed)>,
+    ) -> Result<(), Wrong> {
+        let result = self.host.state();
+        let state = self.host(result)?;
+        if let Some((number, _, executed)) = last {
+            compare_state(number, executed, &state)?;
+        } else if let Some(before) = self.before.take().filter(|before| *before != state) {
+            return Err(Wrong::Mismatch(Mismatch {
+                command: first,
+                what: "state after a refused command".into(),
+                at: String::new(),
+                expected: format!("{before:?}"),
+                got: format!("{state:?}"),
+                others: 0,
+            }));
+        }
+        self.before = Some(state);
+        Ok(())
+    }
+
+    fn compare_outputs<'b>(
+        &mut self,
+        first: usize,
+        executed: impl Iterator<Item = (usize, &'b LayerCommand, &'b Executed)>,
+    ) -> Result<(), Wrong> {
+        // Rows that lie over each other may be written in any order, so a word may have several right values.
+        let mut expected: HashMap<u64, (u32, Source)> = HashMap::new();
+        let mut also: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mask = address_mask(self.config.addr_width);
+        for (number, command, executed) in executed {
+            for row in &executed.rows {
+                let address = command
+                    .regions
+                    .out
+                    .address(row.head, row.query, self.config.addr_width);
+                for (index, pair) in row.output.chunks_exact(2).enumerate() {
+                    let word = u32::from(pair[0] as u16) | u32::from(pair[1] as u16) << 16;
+                    let at = address.wrapping_add(4 * index as u64) & mask;
+                    let source = Source {
+                        command: number,
+                        head: row.head,
+                        query: row.query,
+                        element: 2 * index,
+                    };
+                    if let Some((before, _)) = expected.insert(at, (word, source))
+                        && before != word
+                    {
+                        also.entry(at).or_default().push(before);
+                    }
+                }
+            }
+        }
+        let written = self.host.written().map_err(|error| {
+            Wrong::Mismatch(Mismatch {
+                command: first,
+                what: "memory".into(),
+                at: String::new(),
+                expected: "whole words".into(),
+                got: error.to_string(),
+                others: 0,
+            })
+        })?;
+        self.ran.words += written.len() as u64;
+        let place = |at: u64, s: &Source| {
+            format!(
+                "head {}, query {}, elements {} and {} at {at:#x}",
+                s.head,
+                s.query,
+                s.element,
+                s.element + 1
+            )
+        };
+        let pair = |word: u32| format!("{} {}", word as i16, (word >> 16) as i16);
+        let mut found: Vec<(Source, Mismatch)> = Vec::new();
+        for (&at, (word, source)) in &expected {
+            let got = written.get(&at);
+            let right =
+                got == Some(word) || got.is_some_and(|got| also.get(&at).is_some_and(|v| v.contains(got)));
+            if !right {
+                found.push((
+                    *source,
+                    Mismatch {
+                        command: source.command,
+                        what: "output".into(),
+                        at: place(at, source),
+                        expected: pair(*word),
+                        got: got.map_or("nothing written".into(), |&word| pair(word)),
+                        others: 0,
+                    },
+                ));
+            }
+        }
+        if let Some((_, earliest)) = found
+            .iter()
+            .min_by_key(|(s, _)| (s.command, s.head, s.query, s.element))
+        {
+            return Err(Wrong::Mismatch(Mismatch {
+                others: found.len() - 1,
+                ..earliest.clone()
+            }));
+        }
+        let strays: Vec<_> = written
+            .iter()
+            .filter(|(at, _)| !expected.contains_key(at))
+            .collect();
+        match strays.first() {
+            Some((at, word)) => Err(Wrong::Mismatch(Mismatch {
+                command: first,
+                what: "memory".into(),
+                at: format!("address {at:#x}"),
+                expected: "nothing written".into(),
+                got: format!("{word:#010x}"),
+                others: strays.len() - 1,
+            })),
+            None => Ok(()),
+        }
+    }
+}
+
+fn compare_state(command: usize, expected: &Executed, got: &ReadState) -> Result<(), Wrong> {
+    let mismatch = |what: &str, at: String, expected: String, got: String, others| {
+        Err(Wrong::Mismatch(Mismatch {
+            command,
+            what: what.into(),
+            at,
+            expected,
+            got,
+            others,
+        }))
+    };
+    if expected.length != got.length {
+        return mismatch(
+            "L",
+            String::new(),
+            expected.length.to_string(),
+            got.length.to_string(),
+            0,
+        );
+    }
+    for (what, unit, expected, got) in [
+        ("kept tokens", "position", &expected.token_list, &got.token_list),
+        ("kept heads", "position", &expected.head_list, &got.head_list),
+        (
+            "token importance",
+            "token",
+            &expected.token_importance,
+            &got.token_importance,
+        ),
+        (
+            "head importance",
+            "head",
+            &expected.head_importance,
+            &got.head_importance,
+        ),
+    ] {
+        if expected.len() != got.len() {
+            let (e, g) = (
+                format!("{} entries {expected:?}", expected.len()),
+                format!("{} entries {got:?}", got.len()),
+            );
+            return mismatch(what, String::new(), e, g, 0);
+        }
+        let differ: Vec<usize> = (0..got.len()).filter(|&i| expected[i] != got[i]).collect();
+        if let Some(&i) = differ.first() {
+            let (e, g) = (expected[i].to_string(), got[i].to_string());
+            return mismatch(what, format!("{unit} {i}"), e, g, differ.len() - 1);
+        }
+    }
+    Ok(())
+}

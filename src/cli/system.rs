@@ -1,0 +1,246 @@
+//! What `sim` and `replay` share: the memory's flags, the run, the report.
+
+use super::progress;
+use crate::bench::system::{Flow, Rig};
+use crate::config::{Config, PARAMETERS};
+use crate::golden::LayerResult;
+use crate::golden::attention::Row;
+use crate::golden::case::{Case, Outcome};
+use crate::report::{Channel, Resource, RunReport, Visit};
+use crate::sim::system::MemoryModel;
+use crate::sim::{Builder, Checks};
+use anyhow::Context as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// How the core is run, and what is said of it.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    /// Cycles from a read's address to its first sector
+    #[arg(long, value_name = "CYCLES", default_value_t = 100, help_heading = "Memory")]
+    latency: u32,
+    /// Random latency and pauses of memory and host, drawn from this seed
+    #[arg(
+        long,
+        value_name = "SEED",
+        help_heading = "Memory",
+        conflicts_with = "latency"
+    )]
+    stalls: Option<u64>,
+    /// Keep the assertions of the Verilog: slower
+    #[arg(long, help_heading = "Run")]
+    checks: bool,
+    /// Do not compare outputs and state with the golden model
+    #[arg(long, help_heading = "Run")]
+    no_verify: bool,
+    /// Write a waveform (VCD) of the run, with the assertions of the Verilog
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    waves: Option<PathBuf>,
+    /// Write a page about the run: one HTML file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    report: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+/// What is to be run.
+pub(super) struct Job {
+    pub title: String,
+    pub source: String,
+    /// Arguments of this run but for those of [`RunArgs`] and the configuration: `sim --model FILE`.
+    pub arguments: String,
+    pub case: Case,
+    pub visits: Vec<Visit>,
+    pub flow: Flow,
+}
+
+/// Mean over the rows of their largest probability; 0 without rows.
+fn mean_maximum(rows: &[Row], prob_width: u32) -> f64 {
+    let sum: f64 = rows.iter().map(|row| f64::from(row.max_prob)).sum();
+    sum / rows.len().max(1) as f64 / f64::from(1u32 << prob_width)
+}
+
+/// What the report says of an executed command.
+pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerResult) -> Visit {
+    Visit {
+        step,
+        layer,
+        tokens: result.tokens.len(),
+        heads: result.heads.len(),
+        rows: result.work.rows,
+        redone: result.work.redone_rows,
+        sectors: result.sectors.total(),
+        values: result.work.kept_values,
+        maximum: mean_maximum(&result.rows, config.prob_width),
+    }
+}
+
+/// What the report says of the executed commands of a case that was not made from layers.
+pub(super) fn visits(case: &Case) -> Vec<Visit> {
+    let executed = case.events.iter().filter_map(|event| match &event.result {
+        Some(Outcome::Executed(executed)) => Some(executed),
+        _ => None,
+    });
+    executed
+        .enumerate()
+        .map(|(layer, executed)| Visit {
+            layer,
+            tokens: executed.rows.iter().map(|r| r.keys as usize).max().unwrap_or(0),
+            heads: executed.head_list.len(),
+            rows: executed.work.rows,
+            redone: executed.work.redone_rows,
+            sectors: executed.sectors.total(),
+            values: executed.work.kept_values,
+            maximum: mean_maximum(&executed.rows, case.config.prob_width),
+            step: 0,
+        })
+        .collect()
+}
+
+impl RunArgs {
+    /// Whether the report is for machines.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Builds the core and runs the job on it: exit code 0 when every answer agrees, else 1.
+    ///
+    /// # Errors
+    /// When the core cannot be built or the run cannot be made.
+    pub(super) fn run(&self, config: &Config, job: Job) -> anyhow::Result<ExitCode> {
+        let memory = match self.stalls {
+            Some(seed) => MemoryModel::from_seed(seed),
+            None => MemoryModel {
+                read_latency: self.latency,
+                ..MemoryModel::default()
+            },
+        };
+        let checks = if self.checks { Checks::All } else { Checks::None };
+        let bar = progress::spinner("building the model of the core");
+        let builder = Builder::new()?;
+        let rig = match &self.waves {
+            Some(_) => Rig::traced(&builder, config),
+            None => Rig::new(&builder, config, checks, None),
+        };
+        bar.finish_and_clear();
+        let rig = rig?;
+        let commands = job
+            .case
+            .events
+            .iter()
+            .filter(|event| event.command.is_some())
+            .count();
+        let bar = progress::bar(commands as u64, "commands");
+        let start = Instant::now();
+        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
+        if let Some(file) = &self.waves {
+            host.system.trace(file)?;
+        }
+        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &|done| {
+            bar.set_position(done as u64)
+        });
+        bar.finish_and_clear();
+        let seconds = start.elapsed().as_secs_f64();
+        let (ran, result) = result?;
+        let failure = result.err().map(|wrong| wrong.to_string());
+        let hardware = config.command();
+        let flags = hardware.strip_prefix("spatten-gen").unwrap_or("");
+        let mut replay = format!("spatten-gen {}{flags}", job.arguments);
+        match self.stalls {
+            Some(seed) => replay += &format!(" --stalls {seed}"),
+            None if self.latency != 100 => replay += &format!(" --latency {}", self.latency),
+            None => {}
+        }
+        let summary = &job.case.summary;
+        let roof = summary.roof.value();
+        let sum = |f: fn(&crate::golden::roof::Stretch) -> u64, divisor: u32| {
+            summary.stretches.iter().map(f).sum::<u64>() as f64 / f64::from(divisor)
+        };
+        let resources = [
+            ("sectors", sum(|s| s.sectors, config.channels)),
+            ("keys", sum(|s| s.key_products, config.multipliers)),
+            ("scores", sum(|s| s.scores, config.softmax_lanes)),
+            ("values", sum(|s| s.value_products, config.multipliers)),
+        ];
+        let rows: u64 = job.visits.iter().map(|v| v.rows).sum();
+        let maximum: f64 = job.visits.iter().map(|v| v.maximum * v.rows as f64).sum();
+        let report = RunReport {
+            title: job.title,
+            source: job.source,
+            hardware: hardware.clone(),
+            parameters: PARAMETERS
+                .iter()
+                .map(|parameter| (parameter.key.to_owned(), parameter.get(config).to_string()))
+                .collect(),
+            memory: match self.stalls {
+                Some(seed) => format!("random latency and pauses, seed {seed}"),
+                None => format!("a sector a cycle and channel after {} cycles", self.latency),
+            },
+            verified: !self.no_verify,
+            failure,
+            replay,
+            commands: ran.executed,
+            refused: ran.refused,
+            rows: ran.rows,
+            rows_redone: ran.counts.get("rows_redone"),
+            words_compared: ran.words,
+            cycles: ran.cycles,
+            roof,
+            share: if ran.cycles == 0 {
+                0.0
+            } else {
+                roof / ran.cycles as f64
+            },
+            resources: resources.map(|(name, cycles)| Resource { name, cycles }).to_vec(),
+            sectors: [
+                "sectors_q",
+                "sectors_k_msb",
+                "sectors_k_lsb",
+                "sectors_v_msb",
+                "sectors_v_lsb",
+            ]
+            .map(|name| {
+                (
+                    name.trim_start_matches("sectors_").to_owned(),
+                    ran.counts.get(name),
+                )
+            })
+            .to_vec(),
+            counters: ran
+                .counts
+                .0
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect(),
+            channels: ran
+                .traffic
+                .iter()
+                .map(|traffic| Channel {
+                    read_beats: traffic.read_beats,
+                    write_beats: traffic.write_beats,
+                    most_outstanding: traffic.most_outstanding,
+                })
+                .collect(),
+            visits: job.visits,
+            mean_row_maximum: maximum / rows.max(1) as f64,
+            simulated_cycles: ran.total_cycles,
+            seconds,
+        };
+        if let Some(path) = &self.report {
+            std::fs::write(path, report.page()?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{}", report.table());
+        }
+        Ok(if report.failure.is_none() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}

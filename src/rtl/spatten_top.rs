@@ -1,0 +1,118 @@
+//! Top module: the whole accelerator.
+
+use super::cascade_state::CascadeState;
+use super::core::Core;
+use super::fetch_scheduler::FetchScheduler;
+use super::memory_side::{MemorySide, masters};
+use super::register_file::RegisterFile;
+use super::register_map::ADDRESS_WIDTH;
+use super::row_pipeline::RowPipeline;
+use super::row_sequencer::RowSequencer;
+use super::{Cost, Direction, Field, Interface, Module};
+use crate::config::Config;
+use serde::Serialize;
+
+/// `spatten_top`: registers, controller, cascade state, fetches, rows and memory, joined.
+pub struct SpattenTop;
+
+/// A port of an AXI4 master as the template prints it.
+#[derive(Serialize)]
+struct Port {
+    name: String,
+    width: u32,
+    output: bool,
+}
+
+/// Ports of the AXI4-Lite slave, without `s_axi_`: name, width, whether it is an output.
+pub(crate) const SLAVE: [(&str, u32, bool); 19] = [
+    ("awvalid", 1, false),
+    ("awready", 1, true),
+    ("awaddr", ADDRESS_WIDTH, false),
+    ("awprot", 3, false),
+    ("wvalid", 1, false),
+    ("wready", 1, true),
+    ("wdata", 32, false),
+    ("wstrb", 4, false),
+    ("bvalid", 1, true),
+    ("bready", 1, false),
+    ("bresp", 2, true),
+    ("arvalid", 1, false),
+    ("arready", 1, true),
+    ("araddr", ADDRESS_WIDTH, false),
+    ("arprot", 3, false),
+    ("rvalid", 1, true),
+    ("rready", 1, false),
+    ("rdata", 32, true),
+    ("rresp", 2, true),
+];
+
+impl Module for SpattenTop {
+    fn name(&self) -> &'static str {
+        "spatten_top"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the accelerator"
+    }
+
+    fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
+        &[
+            "register_file",
+            "command_check",
+            "controller",
+            "cascade_state",
+            "row_sequencer",
+            "stream_fifo",
+            "fetch_scheduler",
+            "row_pipeline",
+            "memory_side",
+        ]
+    }
+
+    fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {
+        let direction = |output| if output { Direction::Out } else { Direction::In };
+        let mut ports = vec![(Direction::Out, Field::new("irq", 1))];
+        ports
+            .extend(SLAVE.map(|(name, width, output)| {
+                (direction(output), Field::new(format!("s_axi_{name}"), width))
+            }));
+        ports.extend(masters(config));
+        Interface {
+            parameters: vec![],
+            streams: vec![],
+            ports,
+        }
+    }
+
+    fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
+        let slave: Vec<Port> = SLAVE
+            .map(|(name, width, output)| Port {
+                name: format!("s_axi_{name}"),
+                width,
+                output,
+            })
+            .into_iter()
+            .collect();
+        let masters: Vec<Port> = masters(config)
+            .into_iter()
+            .map(|(direction, field)| Port {
+                name: field.name,
+                width: field.width,
+                output: direction == Direction::Out,
+            })
+            .collect();
+        let mut context = Core::new(config).context(config);
+        context.insert("slave", &slave);
+        context.insert("masters", &masters);
+        Ok(context)
+    }
+
+    fn cost(&self, config: &Config, _overrides: &[(&str, u64)]) -> Cost {
+        RegisterFile.cost(config, &[])
+            + CascadeState.cost(config, &[])
+            + RowSequencer.cost(config, &[])
+            + FetchScheduler.cost(config, &[])
+            + RowPipeline.cost(config, &[])
+            + MemorySide.cost(config, &[])
+    }
+}

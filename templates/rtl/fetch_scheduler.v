@@ -1,0 +1,453 @@
+// Purpose      decides what is fetched next: values of rows that have their survivors, then the LSB planes of rows that
+//              are redone, then what new tasks need; keeps the accounts that rule out a deadlock.
+// Tasks        as row_sequencer has them. A row, of either kind, gets a row slot here, which it holds until row_done; with
+//              its task its context and, for place, its output address go out: row_set, row_slot, row_place.
+// Order        rows in the order in which their keys come, with their contexts: a row that is redone comes twice.
+// Values       one beat for each row of a generation whose survivors stand in kept_word.
+// Accounts     the keys of a generation's row are fetched only when its survivors have a place behind the top-k engine
+//              ({{ kept_words }} words; kept_freed gives a row's back) and, where it may be redone, its scores in the store ({{ store_beats }}
+//              beats; store_freed gives the oldest row's back): so what is fetched for keys always drains. A run
+//              of a summarisation waits until no row of a generation waits for values, since its queries would stand
+//              before them.
+// Fetcher      job and id as plane_fetcher has them. job_ctx: bits 1:0 what it is (0 query, 1 key, 2 value), bit 2 a
+//              generation's.
+// Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays until it is taken.
+// Throughput   a list of w words in w+{{ config.ram_latency + 2 }} cycles, a row of a summarisation every cycle.
+// Reset        forgets all tasks and accounts.
+
+module fetch_scheduler (
+    input  wire clk,
+    input  wire {{ rst.port }},
+
+    input  wire table_set,
+    input  wire [{{ command_slot_w - 1 }}:0] table_slot,
+    input  wire [{{ length_w - 1 }}:0] table_n,
+    input  wire [1:0] table_dim,
+    input  wire [{{ token_w - 1 }}:0] table_query,
+    input  wire [1:0] table_key_mode,
+    input  wire [1:0] table_value_mode,
+    {% for name in ["key_m", "key_l", "value_m", "value_l"] %}
+    input  wire [{{ plane_w - 1 }}:0] table_{{ name }},
+    {% endfor %}
+    {% for name in ["q", "k_msb", "k_lsb", "v_msb", "v_lsb"] %}
+    input  wire [{{ config.addr_width - 1 }}:0] table_{{ name }}_stride,
+    {% endfor %}
+
+    input  wire task_valid,
+    output wire task_ready,
+    input  wire [1:0] task_kind,
+    input  wire [{{ command_slot_w - 1 }}:0] task_slot,
+    input  wire [{{ head_w - 1 }}:0] task_head,
+    input  wire [{{ length_w - 1 }}:0] task_n,
+    input  wire [{{ length_w - 1 }}:0] task_k,
+    input  wire task_release,
+    input  wire task_force,
+    input  wire [{{ config.addr_width - 1 }}:0] task_q_base,
+    input  wire [{{ config.addr_width - 1 }}:0] task_k_msb_base,
+    input  wire [{{ config.addr_width - 1 }}:0] task_k_lsb_base,
+    input  wire [{{ config.addr_width - 1 }}:0] task_v_msb_base,
+    input  wire [{{ config.addr_width - 1 }}:0] task_v_lsb_base,
+    input  wire [{{ word_w - 1 }}:0] task_place_word,
+
+    input  wire values_valid,
+    output wire values_ready,
+    input  wire [{{ ctx_w - 1 }}:0] values_ctx,
+
+    input  wire kept_word_valid,
+    output wire kept_word_ready,
+    input  wire [{{ lanes * id_w - 1 }}:0] kept_word_ids,
+    input  wire [{{ count_w - 1 }}:0] kept_word_count,
+    input  wire kept_word_last,
+
+    input  wire redo_valid,
+    output wire redo_ready,
+    input  wire [{{ ctx_w - 1 }}:0] redo_ctx,
+
+    output wire list_valid,
+    input  wire list_ready,
+    output wire [{{ length_w - 1 }}:0] list_n,
+    input  wire word_valid,
+    output wire word_ready,
+    input  wire [{{ lanes * id_w - 1 }}:0] word_ids,
+    input  wire [{{ count_w - 1 }}:0] word_count,
+    input  wire word_last,
+
+    output wire order_valid,
+    input  wire order_ready,
+    output wire [{{ ctx_w - 1 }}:0] order_ctx,
+    output wire [{{ length_w - 1 }}:0] order_n,
+
+    output wire row_set,
+    output wire [{{ row_slot_w - 1 }}:0] row_slot,
+    output wire [{{ word_w - 1 }}:0] row_place,
+    output wire [1:0] row_dim,
+    input  wire row_done,
+    input  wire [{{ row_slot_w - 1 }}:0] row_done_slot,
+    input  wire kept_freed,
+    input  wire [{{ length_w - 1 }}:0] kept_freed_k,
+    input  wire store_freed,
+
+    output wire job_valid,
+    input  wire job_ready,
+    output wire [{{ config.addr_width - 1 }}:0] job_msb_base,
+    output wire [{{ config.addr_width - 1 }}:0] job_msb_stride,
+    output wire [{{ config.addr_width - 1 }}:0] job_lsb_base,
+    output wire [{{ config.addr_width - 1 }}:0] job_lsb_stride,
+    output wire job_use_msb,
+    output wire job_use_lsb,
+    output wire [{{ plane_w - 1 }}:0] job_m,
+    output wire [{{ plane_w - 1 }}:0] job_l,
+    output wire [1:0] job_dim,
+    output wire [2:0] job_ctx,
+
+    output wire id_valid,
+    input  wire id_ready,
+    output wire [{{ vector_lanes * token_w - 1 }}:0] id_ids,
+    output wire [{{ vector_count_w - 1 }}:0] id_count,
+    output wire id_last
+);
+
+  localparam ADDR_W    = {{ config.addr_width }};
+  localparam LENGTH_W  = {{ length_w }};
+  localparam TOKEN_W   = {{ token_w }};
+  localparam PLANE_W   = {{ plane_w }};
+  localparam LANES     = {{ lanes }};
+  localparam ID_W      = {{ id_w }};
+  localparam COUNT_W   = {{ count_w }};
+  localparam VECTORS   = {{ vector_lanes }};
+  localparam VECTOR_W  = {{ vector_count_w }};
+  localparam SLOTS     = {{ row_slots }};
+  localparam SLOT_W    = {{ row_slot_w }};
+  localparam CTX_W     = {{ ctx_w }};
+  localparam LANE_BITS = {{ lane_shift }};  // log2 of LANES
+
+  localparam [1:0] QUERY  = 2'd0;  // what is fetched
+  localparam [1:0] KEYS   = 2'd1;
+  localparam [1:0] VALUES = 2'd2;
+
+  localparam [1:0] KIND_ROW     = 2'd0;
+  localparam [1:0] KIND_SINGLE  = 2'd1;
+  localparam [1:0] KIND_RUN     = 2'd2;
+
+  localparam [1:0] ALWAYS   = 2'd1;  // modes
+  localparam [1:0] WITH_ROW = 2'd2;
+
+  localparam [PLANE_W-1:0] WHOLE = {{ plane_w }}'d{{ config.width }};
+
+  // ---- what stands next ------------------------------------------------------------------------------------------------
+
+  reg                second_q;  // the task's first job is out
+  reg                busy_q;  // a job and its ids are going out
+  wire               single = task_kind == KIND_SINGLE;
+  wire               run = task_kind == KIND_RUN;
+  wire               row = task_kind == KIND_ROW || single;
+  wire               allowed;
+  wire               pick = !busy_q;
+  wire               pick_values = pick && values_valid && !second_q;
+  wire               pick_redo = pick && redo_valid && !values_valid && order_ready && !second_q;
+  wire               pick_task = pick && task_valid && (second_q ||
+      (!values_valid && !redo_valid && allowed)) && order_ready;
+  wire               task_job = pick_task && task_kind != KIND_ROW;
+  wire               go = pick_values || pick_redo || task_job;
+  wire               two_jobs = single || run;
+
+  assign values_ready = pick_values;
+  assign redo_ready   = pick_redo;
+  assign task_ready   = pick_task && (second_q || !two_jobs);
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) second_q <= 1'b0;
+    else if (task_job && two_jobs) second_q <= !second_q;
+  end
+
+  // ---- what is known of commands and rows ---------------------------------------------------------------------------------
+
+  localparam COMMAND_W = LENGTH_W + 2 + TOKEN_W + 4 + 4 * PLANE_W + 5 * ADDR_W;
+
+  wire [CTX_W-1:0] ctx = values_valid ? values_ctx : redo_ctx;  // of a row that has one
+  wire [{{ command_slot_w - 1 }}:0] command_slot = (pick_values || pick_redo) ? ctx[{{ ctx_command }}+:{{ command_slot_w }}] : task_slot;
+  wire [LENGTH_W-1:0] n;
+  wire [1:0] dim, key_mode, value_mode;
+  wire [TOKEN_W-1:0] query;
+  wire [PLANE_W-1:0] key_m, key_l, value_m, value_l;
+  wire [ADDR_W-1:0] q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride;
+
+  slot_table #(
+      .WIDTH(COMMAND_W),
+      .SLOTS({{ command_slots }})
+  ) u_commands (
+      .clk    (clk),
+      .wr_en  (table_set),
+      .wr_slot(table_slot),
+      .wr_data({table_n, table_dim, table_query, table_key_mode, table_value_mode,
+                table_key_m, table_key_l, table_value_m, table_value_l, table_q_stride,
+                table_k_msb_stride, table_k_lsb_stride, table_v_msb_stride, table_v_lsb_stride}),
+      .rd_slot(command_slot),
+      .rd_data({n, dim, query, key_mode, value_mode, key_m, key_l, value_m, value_l,
+                q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride})
+  );
+
+  reg  [SLOT_W-1:0] slot_q;  // the next row's
+  reg  [ SLOTS-1:0] used_q;
+  wire [ADDR_W-1:0] k_lsb_base, v_msb_base, v_lsb_base;
+  wire              new_row = pick_task && row && !second_q;
+
+  slot_table #(
+      .WIDTH(3 * ADDR_W),
+      .SLOTS(SLOTS)
+  ) u_rows (
+      .clk    (clk),
+      .wr_en  (new_row),
+      .wr_slot(slot_q),
+      .wr_data({task_k_lsb_base, task_v_msb_base, task_v_lsb_base}),
+      .rd_slot(ctx[{{ ctx_row }}+:SLOT_W]),
+      .rd_data({k_lsb_base, v_msb_base, v_lsb_base})
+  );
+
+  assign row_set   = new_row;
+  assign row_slot  = slot_q;
+  assign row_place = task_place_word;
+  assign row_dim   = dim;
+
+  wire [SLOTS-1:0] one_row = {{ '{{' }}(SLOTS - 1){1'b0}}, 1'b1};
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) begin
+      slot_q <= {SLOT_W{1'b0}};
+      used_q <= {SLOTS{1'b0}};
+    end else begin
+      if (new_row) slot_q <= slot_q + 1'b1;
+      used_q <= (used_q | (new_row ? one_row << slot_q : {SLOTS{1'b0}})) &
+                ~(row_done ? one_row << row_done_slot : {SLOTS{1'b0}});
+    end
+  end
+
+  // ---- the order of rows -----------------------------------------------------------------------------------------------------
+
+  reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
+  wire [SLOT_W-1:0] this_row = second_q ? row_q : slot_q;
+  wire              keeps_scores = single && key_mode[1];
+
+  always @(posedge clk) begin
+    if (new_row) row_q <= slot_q;
+  end
+
+  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && second_q)));
+  assign order_n     = pick_redo ? n : task_n;
+  assign order_ctx   = pick_redo ? redo_ctx | {{ ctx_w }}'d{{ ctx_pass_bit }} :
+                       {task_release, single, task_force, keeps_scores, 1'b0, task_slot, this_row,
+                        task_head, task_k};
+
+  // ---- accounts ------------------------------------------------------------------------------------------------------------------
+
+  localparam KEPT_W  = {{ kept_free_w }};
+  localparam STORE_W = {{ store_free_w }};
+
+  localparam [KEPT_W-1:0] ALL_KEPT = {{ kept_free_w }}'d{{ kept_words }};
+  localparam [STORE_W-1:0] ALL_STORE = {{ store_free_w }}'d{{ store_beats }};
+
+  reg  [  KEPT_W-1:0] kept_free_q;
+  reg  [ STORE_W-1:0] store_free_q;
+  reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
+  wire [  KEPT_W-1:0] whole_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, task_k}{% else %}task_k{% endif %} >> LANE_BITS;
+  wire [  KEPT_W-1:0] freed_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, kept_freed_k}{% else %}kept_freed_k{% endif %} >> LANE_BITS;
+  wire [ STORE_W-1:0] whole_beats = {% if store_free_w > length_w %}{{ '{' }}{{ store_free_w - length_w }}'d0, task_n}{% else %}task_n{% endif %} >> ({{ beat_shift_w }}'d{{ beat_shift }} - {{ '{' }}{% if beat_shift_w > 2 %}{{ beat_shift_w - 2 }}'d0, {% endif %}dim});
+  wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
+  wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
+  wire [ STORE_W-1:0] store_back;
+  wire                reserve = new_row && single;
+  wire                unused_room, unused_back;
+  wire                unused_ctx = &{1'b0, ctx};
+  wire                fits = kept_free_q >= kept_need &&
+      (!key_mode[1] || store_free_q >= store_need);
+
+  assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
+      !row || (!used_q[slot_q] && (!single || fits));
+
+  stream_fifo #(
+      .WIDTH(STORE_W),
+      .DEPTH(SLOTS)
+  ) u_reserved (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .push_valid(reserve && key_mode[1]),
+      .push_ready(unused_room),
+      .push_data (store_need),
+      .pop_valid (unused_back),
+      .pop_ready (store_freed),
+      .pop_data  (store_back)
+  );
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) begin
+      kept_free_q  <= ALL_KEPT;
+      store_free_q <= ALL_STORE;
+      unfetched_q  <= {(SLOT_W + 1) {1'b0}};
+    end else begin
+      kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
+                      (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
+      store_free_q <= store_free_q - (reserve && key_mode[1] ? store_need : {STORE_W{1'b0}}) +
+                      (store_freed ? store_back : {STORE_W{1'b0}});
+      if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
+      if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
+    end
+  end
+
+  // ---- the job ---------------------------------------------------------------------------------------------------------------------
+
+  localparam JOB_W = 4 * ADDR_W + 2 + 2 * PLANE_W + 2 + 3;
+
+  localparam [1:0] ONE_ID   = 2'd0;  // where the ids come from
+  localparam [1:0] KEPT_IDS = 2'd1;
+  localparam [1:0] LIST_IDS = 2'd2;
+
+  reg                job_valid_q;
+  reg  [  JOB_W-1:0] job_q;
+  reg  [        1:0] source_q;
+  reg                ids_left_q;
+  reg                asked_q;
+  reg  [LENGTH_W-1:0] list_n_q;
+  reg  [TOKEN_W-1:0] one_id_q;
+  wire               job_room;
+  wire               ids_end;  // the list's last word is taken
+  wire               redone = ctx[{{ ctx_pass }}];
+  wire               value_lsbs = value_mode == ALWAYS ||
+      (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
+  wire               of_values = pick_values || (run && second_q);
+  wire               of_query = !of_values && !pick_redo && !(run || (single && second_q));
+  wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
+  wire               through = pick_values || pick_redo || single;
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) begin
+      busy_q      <= 1'b0;
+      job_valid_q <= 1'b0;
+      ids_left_q  <= 1'b0;
+      asked_q     <= 1'b0;
+    end else begin
+      if (go) busy_q <= 1'b1;
+      else if ((!job_valid_q || job_room) && (!ids_left_q || ids_end)) busy_q <= 1'b0;
+      if (go) job_valid_q <= 1'b1;
+      else if (job_room) job_valid_q <= 1'b0;
+      if (go) ids_left_q <= 1'b1;
+      else if (ids_end) ids_left_q <= 1'b0;
+      if (go) asked_q <= 1'b0;
+      else if (list_valid && list_ready) asked_q <= 1'b1;
+    end
+  end
+
+  always @(posedge clk) begin
+    if (go) begin
+      source_q <= pick_values ? KEPT_IDS : (single && !second_q && !pick_redo) ? ONE_ID : LIST_IDS;
+      list_n_q <= pick_redo ? n : task_n;
+      one_id_q <= query;
+      if (of_values) begin
+        job_q <= {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
+                  pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
+                  1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
+                  through, what};
+      end else if (of_query) begin
+        job_q <= {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
+                  dim, through, what};
+      end else begin
+        job_q <= {task_k_msb_base, k_msb_stride,
+                  pick_redo ? k_lsb_base : task_k_lsb_base, k_lsb_stride,
+                  !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim, through, what};
+      end
+    end
+  end
+
+  reg_fifo #(
+      .WIDTH(JOB_W),
+      .DEPTH(4)
+  ) u_jobs (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .clear     (1'b0),
+      .push_valid(job_valid_q),
+      .push_ready(job_room),
+      .push_data (job_q),
+      .pop_valid (job_valid),
+      .pop_ready (job_ready),
+      .pop_data  ({job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride, job_use_msb,
+                   job_use_lsb, job_m, job_l,
+                   job_dim, job_ctx})
+  );
+
+  // ---- its ids -----------------------------------------------------------------------------------------------------------------------
+
+  localparam [COUNT_W-1:0] ONE = {{ count_w }}'d1;
+  localparam [VECTOR_W-1:0] ALL_VECTORS = {{ vector_count_w }}'d{{ vector_lanes }};
+
+  wire                     from_list = source_q == LIST_IDS;
+  wire                     from_kept = source_q == KEPT_IDS;
+  wire                     ids_valid = ids_left_q && (from_list ? word_valid :
+      from_kept ? kept_word_valid : 1'b1);
+  wire                     ids_ready;
+  wire                     ids_last = from_list ? word_last : from_kept ? kept_word_last : 1'b1;
+  wire [      COUNT_W-1:0] ids_count = from_list ? word_count : from_kept ? kept_word_count : ONE;
+  wire [LANES*TOKEN_W-1:0] ids;
+  wire                     unused_user;
+
+  assign list_valid      = ids_left_q && from_list && !asked_q;
+  assign list_n          = list_n_q;
+  assign word_ready      = ids_left_q && from_list && ids_ready;
+  assign kept_word_ready = ids_left_q && from_kept && ids_ready;
+  assign ids_end         = ids_valid && ids_ready && ids_last;
+
+  genvar lane;
+  generate
+    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_id
+      if (lane == 0) begin : g_first
+        assign ids[TOKEN_W-1:0] = from_list ? word_ids[TOKEN_W-1:0] :
+            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id_q;
+      end else begin : g_other
+        assign ids[lane*TOKEN_W+:TOKEN_W] = from_list ? word_ids[lane*ID_W+:TOKEN_W] :
+            kept_word_ids[lane*ID_W+:TOKEN_W];
+      end
+    end
+  endgenerate
+
+  wire                       part_valid, part_ready, part_last;
+  wire [VECTORS*TOKEN_W-1:0] part_ids;
+  wire [       VECTOR_W-1:0] part_count;
+
+  lane_gearbox #(
+      .IN_LANES (LANES),
+      .OUT_LANES(VECTORS),
+      .DATA_W   (TOKEN_W),
+      .USER_W   (1)
+  ) u_ids (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .push_valid(ids_valid),
+      .push_ready(ids_ready),
+      .push_data (ids),
+      .push_count(ids_count),
+      .push_last (ids_last),
+      .push_width(ALL_VECTORS),
+      .push_user (1'b0),
+      .pop_valid (part_valid),
+      .pop_ready (part_ready),
+      .pop_data  (part_ids),
+      .pop_count (part_count),
+      .pop_last  (part_last),
+      .pop_user  (unused_user)
+  );
+
+  reg_fifo #(
+      .WIDTH(VECTORS * TOKEN_W + VECTOR_W + 1),
+      .DEPTH(4)
+  ) u_parts (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .clear     (1'b0),
+      .push_valid(part_valid),
+      .push_ready(part_ready),
+      .push_data ({part_last, part_count, part_ids}),
+      .pop_valid (id_valid),
+      .pop_ready (id_ready),
+      .pop_data  ({id_last, id_count, id_ids})
+  );
+
+endmodule
