@@ -1,9 +1,8 @@
 //! Logic depth: no block has a path longer than allowed, the page says what Yosys finds, and the measure itself fires. These
 //! tests need Yosys.
 
-use rayon::prelude::*;
 use spatten_gen::config::{Config, PRESETS};
-use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, subjects};
+use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, depths};
 
 fn preset(name: &str) -> Config {
     let preset = PRESETS.iter().find(|preset| preset.name == name);
@@ -26,12 +25,8 @@ module deep (input wire clk, input wire [15:0] a, input wire [15:0] b, output re
 endmodule
 ";
     let yosys = Yosys::find().unwrap();
-    let root = Root {
-        module: "deep",
-        parameters: &[],
-    };
-    let netlist = yosys.map(&[("deep.v".into(), text.into())], &[root]).unwrap();
-    let depth = depth_of(&netlist).unwrap();
+    let files = [("deep.v".to_owned(), text.to_owned())];
+    let depth = depth_of(&yosys, &files, Root::new("deep")).unwrap();
     assert!(depth.logic.levels > LIMIT, "{depth:?}");
     assert_eq!(
         (depth.logic.from.as_str(), depth.logic.to.as_str()),
@@ -40,4 +35,19 @@ endmodule
     let too_long = |name: &str| depth.too_long.iter().any(|route| route.to == name);
     assert!(too_long("out_q") && !too_long("a_q"), "{depth:?}");
     assert!(depth.product.unwrap().levels <= PRODUCT_LIMIT && !too_long("product_q"));
+}
+
+/// Small enough for every run: one eighth of the arrays has every module.
+#[test]
+fn no_path_is_too_long_at_one_eighth() {
+    let yosys = Yosys::find().unwrap();
+    let depths = depths(&yosys, &preset("spatten-1-8"), &[], &|_, _, _| ()).unwrap();
+    let faults: Vec<String> = depths
+        .iter()
+        .flat_map(|depth| {
+            let fault = |route| format!("{}: {route:?}", depth.block);
+            depth.too_long.iter().map(fault)
+        })
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

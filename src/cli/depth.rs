@@ -2,10 +2,9 @@
 
 use super::exit::Exit;
 use crate::config::{PRESETS, Preset};
-use crate::flow::depth::{Depth, Yosys, subjects};
+use crate::flow::depth::{Depth, Yosys, deepest, depths};
 use crate::report::{depth_page, depth_table};
 use anyhow::{Context as _, anyhow};
-use rayon::prelude::*;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -64,16 +63,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
     };
     let yosys = Yosys::find()?;
-    let bar = super::progress::spinner("Yosys maps all blocks of a preset in one run");
-    let tables: Vec<(&str, Vec<Depth>)> = presets
-        .par_iter()
-        .with_max_len(1)
-        .map(|preset| {
-            let config = preset.config();
-            let depths = yosys.depths(&config, &subjects(&config, &args.blocks)?)?;
-            Ok((preset.name, depths))
-        })
-        .collect::<anyhow::Result<_>>()?;
+    let bar = super::progress::bar(0, "modules");
+    let mut tables: Vec<(&str, Vec<Depth>)> = Vec::new();
+    for preset in presets {
+        let depths = depths(&yosys, &preset.config(), &args.blocks, &|done, count, module| {
+            bar.set_length(count as u64);
+            bar.set_position(done as u64);
+            bar.set_message(format!("{module} at {}", preset.name));
+        })?;
+        tables.push((preset.name, depths));
+    }
     bar.finish_and_clear();
     let text = if args.json {
         let tables: Vec<_> = tables
@@ -88,7 +87,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             format!(
                 "preset {preset}, Yosys {}\n{}",
                 yosys.version,
-                depth_table(depths)
+                if args.blocks.is_empty() {
+                    depth_table(&deepest(depths))
+                } else {
+                    depth_table(&depths.iter().collect::<Vec<_>>())
+                }
             )
         });
         tables.collect::<Vec<_>>().join("\n")
