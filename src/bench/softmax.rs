@@ -166,7 +166,7 @@ impl Bench for Softmax {
             mutant(
                 "mantissa not normalised",
                 "softmax_exp",
-                "s1_mant_q  <= push_mant << leading",
+                "s1_mant_q  <= mant",
                 "s1_mant_q  <= push_mant",
             ),
             mutant(

@@ -297,7 +297,8 @@ fn elaboration_script(files: &[&str]) -> String {
     )
 }
 
-/// The commands that map a module, in Yosys's words. ABC restructures the logic for delay twice, then maps it.
+/// The commands that map a module, in Yosys's words. ABC restructures the logic for delay
+/// twice, then maps it.
 const fn mapping_script() -> &'static str {
     "opt_expr; opt_clean; opt -nodffe -nosdff; opt_dff; wreduce; opt_clean; alumacc; opt_expr; opt_clean; memory -nordff; \
      opt_expr; opt_clean; techmap; opt -fast; \
@@ -392,8 +393,7 @@ impl<'a> Part<'a> {
 
 /// The name that a module has in BLIF.
 fn blif_name(name: &str) -> String {
-    name.trim_start_matches('\\')
-        .replace(['#', '=', '<', '>'], "?")
+    name.trim_start_matches('\\').replace(['#', '=', '<', '>'], "?")
 }
 
 /// The text with Yosys's running numbers counted anew, so that they do not depend on other modules.
