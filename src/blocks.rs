@@ -48,6 +48,7 @@ macro_rules! blocks {
             primitive sector_lane::SectorLane;
             primitive plane_assembler::PlaneAssembler;
             block plane_fetcher::PlaneFetcher;
+            primitive beat_splitter::BeatSplitter;
             block key_buffer::KeyBuffer;
             block value_buffer::ValueBuffer;
             block axi_reader::AxiReader;

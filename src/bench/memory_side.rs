@@ -13,7 +13,7 @@ use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, address_mask, plane_bytes};
 use crate::rtl::memory_side::master;
 use crate::rtl::plane_fetcher::Shape;
-use crate::rtl::{self, Direction, Field, Interface, Stream, count_bits, write_tracker};
+use crate::rtl::{self, Direction, Field, Interface, Stream, write_tracker};
 use crate::sim::{Builder, Case, Design, Library, Pace};
 use anyhow::Context as _;
 use rand::{Rng, RngExt, SeedableRng};
@@ -80,10 +80,7 @@ impl Bench for MemorySide {
         let (mut wires, mut pins, mut memory) = (String::new(), Vec::new(), Vec::new());
         for (_, Field { name, width, .. }) in master(config) {
             let _ = writeln!(wires, "wire [{}:0] m_axi_{name};", config.channels * width - 1);
-            for channel in 0..config.channels {
-                let (low, high) = (channel * width, (channel + 1) * width - 1);
-                pins.push(format!(".m_axi_{channel}_{name}(m_axi_{name}[{high}:{low}])"));
-            }
+            pins.push(format!(".m_axi_{name}(m_axi_{name})"));
             memory.push(format!(".{name}(m_axi_{name}[channel*{width}+:{width}])"));
         }
         context.insert("wires", wires.trim_end());
@@ -97,9 +94,9 @@ impl Bench for MemorySide {
             ("id_w", config.id_width),
             ("sector_w", sector_w),
             ("width", config.width),
-            ("ids_w", config.vector_lanes() * config.token_width()),
-            ("count_w", count_bits(config.vector_lanes())),
-            ("vector_w", config.multipliers * config.width),
+            ("ids_w", shape.beat_vectors() * config.token_width()),
+            ("count_w", shape.count_w()),
+            ("vector_w", shape.wide * config.multipliers * config.width),
             ("row_w", config.output_lanes() * 16),
             ("beat_words", config.output_lanes() / 2),
             ("dims", shape.dim_list.len() as u32),

@@ -555,7 +555,7 @@ pub(super) fn some_list(config: &Config, row: usize, random: &mut Random) -> Lis
             count,
         }
     };
-    let beat = config.vector_lanes() as usize;
+    let beat = Shape::new(config).beat_vectors() as usize;
     let most = config.max_tokens as usize;
     let count = match random.random_range(0..8) {
         0 => 0,
@@ -645,7 +645,7 @@ pub(super) fn push_job<'a>(case: &'a mut Case, list: &List, extra: &Extra) -> Be
 
 /// The ids of a list by beat; with `empty_end`, full beats are followed by an empty one.
 pub(super) fn id_beats<'a>(config: &Config, list: &'a List, empty_end: bool) -> Vec<&'a [u32]> {
-    let lanes = config.vector_lanes() as usize;
+    let lanes = Shape::new(config).beat_vectors() as usize;
     let mut beats: Vec<&[u32]> = list.ids.chunks(lanes).collect();
     if list.ids.len() % lanes == 0 && (empty_end || beats.is_empty()) {
         beats.push(&[]);
@@ -673,7 +673,7 @@ pub(super) fn push_vectors(
     byte: &dyn Fn(u64) -> u8,
 ) {
     let vectors = operands(list, config.width, config.addr_width, byte);
-    let group = (config.multipliers / list.dim) as usize;
+    let group = (Shape::new(config).wide * config.multipliers / list.dim) as usize;
     let mut rest = vectors.as_slice();
     for (beat, ids) in beats.iter().enumerate() {
         let (here, after) = rest.split_at(ids.len());

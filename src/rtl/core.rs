@@ -1,5 +1,6 @@
 //! Sizes and ports that the modules of the whole core share: lists, rows in flight, commands in work.
 
+use super::plane_fetcher::Shape;
 use super::register_file::{CommandField, command_fields};
 use super::register_map::{REGIONS, register_map};
 use super::{Direction, Field, Stream, count_bits, lane_bits};
@@ -14,6 +15,11 @@ const ROW_SLOTS: u32 = 32;
 const KEPT_ROWS: u32 = 6;
 /// Longest rows whose scores may wait for the decision about their LSBs.
 const STORED_ROWS: u32 = 6;
+/// Beats of keys, and of values, that wait for their array while others come past.
+const KEY_BEATS: u32 = 2;
+const VALUE_BEATS: u32 = 1;
+/// Bits of what travels with a list: what it is, whether a generation's, and its head dimension.
+pub(super) const JOB_CTX_W: u32 = 5;
 /// Tasks that wait between sequencer and scheduler.
 const TASKS: u32 = 16;
 
@@ -93,6 +99,7 @@ impl Core {
     pub(super) fn context(self, config: &Config) -> tera::Context {
         let mut context = tera::Context::new();
         let beat_shift = config.vector_lanes().ilog2();
+        let fetcher = Shape::new(config);
         for (name, value) in [
             ("lanes", config.parallelism),
             ("lane_w", lane_bits(config.parallelism)),
@@ -115,6 +122,9 @@ impl Core {
             ("output_lanes", config.output_lanes()),
             ("magnitude_w", super::av_array::magnitude_bits(config)),
             ("vector_lanes", config.vector_lanes()),
+            ("beat_vectors", fetcher.beat_vectors()),
+            ("beat_count_w", fetcher.count_w()),
+            ("beat_elements", fetcher.wide * config.multipliers),
             ("vector_count_w", count_bits(config.vector_lanes())),
             ("multipliers", config.multipliers),
             ("width", config.width),
@@ -140,7 +150,9 @@ impl Core {
             ("beat_shift", beat_shift),
             ("beat_shift_w", count_bits(beat_shift).max(2)),
             ("task_depth", TASKS),
-            ("fetched_w", super::plane_fetcher::Shape::new(config).fetched_w()),
+            ("key_beats", KEY_BEATS),
+            ("value_beats", VALUE_BEATS),
+            ("fetched_w", fetcher.fetched_w()),
             ("tally_w", super::register_file::tally_width(config)),
             ("register_address_w", super::register_map::ADDRESS_WIDTH),
         ] {
@@ -255,7 +267,7 @@ pub(super) fn job(config: &Config) -> Vec<Field> {
         Field::new("m", core.plane_w),
         Field::new("l", core.plane_w),
         Field::new("dim", 2),
-        Field::new("ctx", 3),
+        Field::new("ctx", JOB_CTX_W),
     ]);
     fields
 }

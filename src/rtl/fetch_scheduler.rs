@@ -1,6 +1,7 @@
 //! Fetch scheduler: which list is fetched next.
 
 use super::core::{Core, context_field, job, task};
+use super::plane_fetcher::Shape;
 use super::stream_fifo::StreamFifo;
 use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
 use crate::config::Config;
@@ -54,7 +55,7 @@ impl Module for FetchScheduler {
         ]);
         let mut order = context_field(config);
         order.push(Field::new("n", core.length_w));
-        let lanes = config.vector_lanes();
+        let lanes = Shape::new(config).beat_vectors();
         Interface {
             parameters: vec![],
             streams: vec![

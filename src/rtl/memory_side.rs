@@ -12,27 +12,18 @@ use serde::Serialize;
 /// `memory_side`: plane fetcher, row writer, and an AXI4 master for each channel.
 pub struct MemorySide;
 
-/// A port of the AXI4 master, as every channel has it.
+/// A port of the AXI4 masters, all channels side by side.
 #[derive(Serialize)]
 struct AxiPort {
     /// Without `m_axi_`.
     name: String,
-    width: u32,
+    /// Bits of all channels.
+    bits: u32,
     input: bool,
-    /// Range of the vector of all channels, as long as the longest.
-    range: String,
     /// Of the reader, not of the writer.
     read: bool,
     /// The connection of a channel's reader or writer.
     pin: String,
-}
-
-/// A channel, for the template.
-#[derive(Serialize)]
-struct Channel {
-    number: u32,
-    /// Ports joined to the vectors of all channels.
-    ties: Vec<String>,
 }
 
 /// The ports of an AXI4 master, without their prefix: AR, R, AW, W, B.
@@ -49,24 +40,7 @@ pub(crate) fn master(config: &Config) -> Vec<(Direction, Field)> {
         .collect()
 }
 
-/// The ports of the AXI4 masters of all channels: `m_axi_0_arvalid` and so on.
-pub(crate) fn masters(config: &Config) -> Vec<(Direction, Field)> {
-    let master = master(config);
-    let port = |channel: u32, (direction, field): &(Direction, Field)| {
-        let name = format!("m_axi_{channel}_{}", field.name);
-        (
-            *direction,
-            Field {
-                name,
-                ..field.clone()
-            },
-        )
-    };
-    (0..config.channels)
-        .flat_map(|channel| master.iter().map(move |of_one| port(channel, of_one)))
-        .collect()
-}
-
+/// The ports of the AXI4 masters, all channels side by side.
 fn axi_ports(config: &Config) -> Vec<AxiPort> {
     master(config)
         .into_iter()
@@ -78,43 +52,22 @@ fn axi_ports(config: &Config) -> Vec<AxiPort> {
                 "arid" | "rid" | "awid" | "bid" => "ID_W".to_owned(),
                 _ => width.to_string(),
             };
-            let (range, part) = match size.as_str() {
-                "1" => ("CHANNELS-1:0".to_owned(), "channel".to_owned()),
-                _ => (format!("CHANNELS*{size}-1:0"), format!("channel*{size}+:{size}")),
+            let part = match size.as_str() {
+                "1" => "channel".to_owned(),
+                _ => format!("channel*{size}+:{size}"),
             };
             let read = name.starts_with("ar") || name.starts_with('r');
             // In line with the longest of the other connections.
             let columns = if read { 9 } else { 7 };
             AxiPort {
                 read,
-                range: format!("[{range:>19}]"),
                 pin: format!(".m_axi_{name:<columns$}(m_axi_{name}[{part}])"),
                 input: direction == Direction::In,
-                width,
+                bits: config.channels * width,
                 name,
             }
         })
         .collect()
-}
-
-/// The assignments that join a channel's ports to the vectors of all channels.
-fn ties(ports: &[AxiPort], channel: u32) -> Vec<String> {
-    let tie = |port: &AxiPort| {
-        let bits = match port.width {
-            1 => channel.to_string(),
-            width => format!("{}:{}", (channel + 1) * width - 1, channel * width),
-        };
-        let (outer, inner) = (
-            format!("m_axi_{channel}_{}", port.name),
-            format!("m_axi_{}[{bits}]", port.name),
-        );
-        if port.input {
-            format!("{inner} = {outer}")
-        } else {
-            format!("{outer} = {inner}")
-        }
-    };
-    ports.iter().map(tie).collect()
 }
 
 /// The number of a sector that the row writer gives, modulo 16.
@@ -174,7 +127,11 @@ impl Module for MemorySide {
             output("read_error", 1),
             output("write_error", 1),
         ];
-        ports.extend(masters(config));
+        let of_all = |(direction, field): (Direction, Field)| {
+            let name = format!("m_axi_{}", field.name);
+            (direction, Field::lanes(name, config.channels, field.width))
+        };
+        ports.extend(master(config).into_iter().map(of_all));
         ports.extend([
             (
                 Direction::In,
@@ -194,11 +151,6 @@ impl Module for MemorySide {
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
         let mut context = Shape::new(config).context(config);
         let ports = axi_ports(config);
-        let channels = (0..config.channels).map(|number| Channel {
-            number,
-            ties: ties(&ports, number),
-        });
-        context.insert("channel_list", &channels.collect::<Vec<_>>());
         for (name, read) in [("read_pins", true), ("write_pins", false)] {
             let pins: Vec<&str> = ports
                 .iter()

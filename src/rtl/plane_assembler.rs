@@ -37,7 +37,7 @@ impl Module for PlaneAssembler {
                         Field::new("merge", 1),
                         Field::new("close", 1),
                         Field::new("pass", shape.pass_w()),
-                        Field::new("count", count_bits(config.vector_lanes())),
+                        Field::new("count", shape.count_w()),
                         Field::new("last", 1),
                         Field::new("ctx", ctx_w as u32),
                     ],

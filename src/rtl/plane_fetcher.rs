@@ -52,12 +52,16 @@ pub(crate) struct Dim {
 /// Sizes that the modules of the fetcher share.
 ///
 /// A *lane* makes the operands of `head-dim` multipliers: one vector of the largest dimension, more of a smaller one.
-/// There are as many lanes as the request ports can serve, so that each has at least one port, and the lanes divide the
-/// multipliers; a beat takes `passes` slices, one in all but small configurations.
+/// A beat holds the vectors that an array uses in two cycles, since keys and values come one after the other; where the
+/// request ports are too few for so many lanes, those of one cycle. There are as many lanes as the request ports can
+/// serve, so that each has at least one port, and the lanes divide the beat, which takes `passes` slices, one in all but
+/// small configurations.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub lanes: u32,
     pub passes: u32,
+    /// Cycles that an array works on a beat.
+    pub wide: u32,
     /// Most vectors of a lane.
     pub kmax: u32,
     pub ports: u32,
@@ -93,8 +97,10 @@ fn sectors_of(words: u32) -> u32 {
 
 impl Shape {
     pub(crate) fn new(config: &Config) -> Self {
-        let all = config.multipliers / config.head_dim;
         let ports = config.fetch_ports;
+        let array = config.multipliers / config.head_dim;
+        let wide = if 2 * array <= ports { 2 } else { 1 };
+        let all = wide * array;
         let lanes = (1..=all.min(ports)).rev().find(|n| all % n == 0).unwrap_or(1);
         let kmax = config.head_dim / Config::MIN_HEAD_DIM;
         let words = |size: u32| size / Config::MIN_HEAD_DIM * config.width;
@@ -148,6 +154,7 @@ impl Shape {
         Shape {
             lanes,
             passes: all / lanes,
+            wide,
             kmax,
             ports,
             rot_max: ports.div_ceil(lanes),
@@ -171,6 +178,16 @@ impl Shape {
     /// Vectors of a slice at the smallest head dimension.
     pub(crate) fn gens(&self) -> u32 {
         self.lanes * self.kmax
+    }
+
+    /// Most vectors of a beat, which is also the number of ids of a beat.
+    pub(crate) fn beat_vectors(&self) -> u32 {
+        self.gens() * self.passes
+    }
+
+    /// Bits of a number of vectors of a beat.
+    pub(crate) fn count_w(&self) -> u32 {
+        count_bits(self.beat_vectors())
     }
 
     pub(crate) fn slot_w(&self) -> u32 {
@@ -245,7 +262,8 @@ impl Shape {
             ("passes", self.passes),
             ("kmax", self.kmax),
             ("gens", self.gens()),
-            ("ids", config.vector_lanes()),
+            ("ids", self.beat_vectors()),
+            ("beat_elements", self.wide * config.multipliers),
             ("ports", self.ports),
             ("rot_max", self.rot_max),
             ("slots", self.slots),
@@ -272,7 +290,7 @@ impl Shape {
             ("pass_w", self.pass_w()),
             ("member_w", self.member_w()),
             ("tag_w", self.tag_w()),
-            ("count_w", count_bits(config.vector_lanes())),
+            ("count_w", self.count_w()),
             ("plane_w", count_bits(config.width)),
             ("words_w", count_bits(self.words_max)),
             ("extra_w", self.extra_w),
@@ -303,7 +321,7 @@ pub fn vector_latency(config: &Config) -> u32 {
 pub(crate) fn lists(config: &Config, ctx_w: u64) -> Vec<Stream> {
     let address = |name: &str| Field::new(name, config.addr_width);
     let planes = count_bits(config.width);
-    let ids = config.vector_lanes();
+    let ids = Shape::new(config).beat_vectors();
     vec![
         Stream::input(
             "job",
@@ -333,11 +351,12 @@ pub(crate) fn lists(config: &Config, ctx_w: u64) -> Vec<Stream> {
 
 /// The stream of vectors, on its way out of a module.
 pub(crate) fn vectors(name: &str, config: &Config, ctx_w: u64) -> Stream {
+    let shape = Shape::new(config);
     Stream::output(
         name,
         vec![
-            Field::lanes("data", config.multipliers, config.width),
-            Field::new("count", count_bits(config.vector_lanes())),
+            Field::lanes("data", shape.wide * config.multipliers, config.width),
+            Field::new("count", shape.count_w()),
             Field::new("last", 1),
             Field::new("ctx", ctx_w as u32),
         ],
@@ -421,7 +440,7 @@ impl Module for PlaneFetcher {
             |width: u64, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())]);
         let common = lanes * (t_w + rot_w);
         let ask = ctx_w + 1 + u64::from(shape.fetched_w()) + common + gens * (t_w + sector_w);
-        let side = 6 + count_bits(config.vector_lanes()) + shape.pass_w() + 2 * count_bits(config.width);
+        let side = 6 + shape.count_w() + shape.pass_w() + 2 * count_bits(config.width);
         VectorAddresses.cost(config, &[])
             + SectorCrossbar.cost(config, &[])
             + FetchPort.cost(config, &[]) * u64::from(shape.ports)
@@ -440,13 +459,13 @@ mod tests {
         let shape = Shape::new(&Config::default());
         assert_eq!(
             (shape.lanes, shape.passes, shape.kmax, shape.rot_max),
-            (8, 1, 2, 4)
+            (16, 1, 2, 2)
         );
         // 12 planes of 64 elements touch 4 sectors, two vectors of 32 elements 3 each.
-        assert_eq!((shape.sectors, shape.steps, shape.slots), (6, 2, 64));
+        assert_eq!((shape.sectors, shape.steps, shape.slots), (6, 3, 64));
         assert_eq!((shape.tags, shape.groups, shape.lane_words()), (256, 256, 36));
         let eighth = Shape::new(&PRESETS[1].config());
-        assert_eq!((eighth.lanes, eighth.passes, eighth.rot_max), (1, 1, 4));
+        assert_eq!((eighth.lanes, eighth.passes, eighth.rot_max), (2, 1, 2));
     }
 
     #[test]
@@ -459,7 +478,8 @@ mod tests {
                     ..PRESETS[0].params()
                 };
                 let shape = Shape::new(&Config::try_from(params).unwrap());
-                assert_eq!(shape.lanes * shape.passes, all);
+                assert_eq!(shape.lanes * shape.passes, shape.wide * all);
+                assert_eq!(shape.wide == 2, 2 * all <= ports);
                 assert!(shape.lanes <= ports && shape.slots >= 1 && shape.slots * ports <= 2048);
             }
         }

@@ -1,15 +1,16 @@
 //! Row pipeline: everything that happens to a row between its operands and its output.
 
 use super::av_array::AvArray;
-use super::core::{Core, context_field, magnitude, probabilities};
+use super::core::{Core, JOB_CTX_W, context_field, magnitude, probabilities};
 use super::key_buffer::KeyBuffer;
 use super::qk_array::QkArray;
+use super::plane_fetcher::vectors;
 use super::requant_decision::RequantDecision;
 use super::softmax::Softmax;
 use super::stream_fifo::StreamFifo;
 use super::topk_engine::TopkEngine;
 use super::value_buffer::ValueBuffer;
-use super::{Cost, Direction, Field, Interface, Module, Stream, count_bits};
+use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 
 /// `row_pipeline`: the datapath of rows in flight.
@@ -31,6 +32,7 @@ impl Module for RowPipeline {
             "reg_fifo",
             "ram_1r1w",
             "ram_reader",
+            "beat_splitter",
             "key_buffer",
             "qk_array",
             "lane_gearbox",
@@ -53,15 +55,10 @@ impl Module for RowPipeline {
             parameters: vec![],
             streams: vec![
                 Stream::input("order", order),
-                Stream::input(
-                    "vector",
-                    vec![
-                        Field::lanes("data", config.multipliers, config.width),
-                        Field::new("count", count_bits(config.vector_lanes())),
-                        Field::new("last", 1),
-                        Field::new("ctx", 3),
-                    ],
-                ),
+                Stream {
+                    direction: Direction::In,
+                    ..vectors("vector", config, JOB_CTX_W.into())
+                },
                 Stream::output("id_list", vec![Field::new("n", core.length_w)]),
                 core.word(config, "id_word", Direction::In, false),
                 Stream::output("redo", context_field(config)),

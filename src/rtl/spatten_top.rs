@@ -3,7 +3,7 @@
 use super::cascade_state::CascadeState;
 use super::core::Core;
 use super::fetch_scheduler::FetchScheduler;
-use super::memory_side::{MemorySide, masters};
+use super::memory_side::{MemorySide, master};
 use super::register_file::RegisterFile;
 use super::register_map::ADDRESS_WIDTH;
 use super::row_pipeline::RowPipeline;
@@ -45,6 +45,34 @@ pub(crate) const SLAVE: [(&str, u32, bool); 19] = [
     ("rdata", 32, true),
     ("rresp", 2, true),
 ];
+
+/// The ports of the AXI4 masters, channel by channel: `m_axi_0_arvalid` and so on.
+fn masters(config: &Config) -> Vec<(Direction, Field)> {
+    let master = master(config);
+    let port = |channel: u32, (direction, field): &(Direction, Field)| {
+        let name = format!("m_axi_{channel}_{}", field.name);
+        (*direction, Field::new(name, field.width))
+    };
+    (0..config.channels)
+        .flat_map(|channel| master.iter().map(move |of_one| port(channel, of_one)))
+        .collect()
+}
+
+/// The connections of `memory_side`, where all channels stand side by side: `.m_axi_arvalid({m_axi_1_arvalid, ...})`.
+fn master_pins(config: &Config) -> Vec<String> {
+    let pin = |(_, field): (Direction, Field)| {
+        let of_channels: Vec<String> = (0..config.channels)
+            .rev()
+            .map(|channel| format!("m_axi_{channel}_{}", field.name))
+            .collect();
+        let lines: Vec<String> = of_channels.chunks(4).map(|some| some.join(", ")).collect();
+        match lines.as_slice() {
+            [one] => format!(".m_axi_{}({{{one}}})", field.name),
+            _ => format!(".m_axi_{}({{\n          {}}})", field.name, lines.join(",\n          ")),
+        }
+    };
+    master(config).into_iter().map(pin).collect()
+}
 
 impl Module for SpattenTop {
     fn name(&self) -> &'static str {
@@ -104,6 +132,7 @@ impl Module for SpattenTop {
         let mut context = Core::new(config).context(config);
         context.insert("slave", &slave);
         context.insert("masters", &masters);
+        context.insert("master_pins", &master_pins(config));
         Ok(context)
     }
 

@@ -49,7 +49,7 @@ impl Module for VectorAddresses {
                 Field::new("group_merge", 1),
                 Field::new("group_close", 1),
                 Field::new("group_pass", shape.pass_w()),
-                Field::new("group_count", count_bits(config.vector_lanes())),
+                Field::new("group_count", shape.count_w()),
                 Field::new("group_last", 1),
                 Field::new("group_ctx", ctx_w as u32),
             ]

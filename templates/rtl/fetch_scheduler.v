@@ -10,9 +10,9 @@
 //              of a summarisation waits until no row of a generation waits for values, since its queries would stand
 //              before them.
 // Fetcher      job and id as plane_fetcher has them. job_ctx: bits 1:0 what it is (0 query, 1 key, 2 value), bit 2 a
-//              generation's.
+//              generation's, bits 4:3 the head dimension: its log2, less 5.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays until it is taken.
-// Throughput   a list of w words in w+{{ config.ram_latency + 2 }} cycles, a row of a summarisation every cycle.
+// Throughput   a list of w words in w cycles, lists one behind the other; a row of a summarisation every cycle.
 // Reset        forgets all tasks and accounts.
 
 module fetch_scheduler (
@@ -98,12 +98,12 @@ module fetch_scheduler (
     output wire [{{ plane_w - 1 }}:0] job_m,
     output wire [{{ plane_w - 1 }}:0] job_l,
     output wire [1:0] job_dim,
-    output wire [2:0] job_ctx,
+    output wire [4:0] job_ctx,
 
     output wire id_valid,
     input  wire id_ready,
-    output wire [{{ vector_lanes * token_w - 1 }}:0] id_ids,
-    output wire [{{ vector_count_w - 1 }}:0] id_count,
+    output wire [{{ beat_vectors * token_w - 1 }}:0] id_ids,
+    output wire [{{ beat_count_w - 1 }}:0] id_count,
     output wire id_last
 );
 
@@ -114,8 +114,8 @@ module fetch_scheduler (
   localparam LANES     = {{ lanes }};
   localparam ID_W      = {{ id_w }};
   localparam COUNT_W   = {{ count_w }};
-  localparam VECTORS   = {{ vector_lanes }};
-  localparam VECTOR_W  = {{ vector_count_w }};
+  localparam VECTORS   = {{ beat_vectors }};
+  localparam VECTOR_W  = {{ beat_count_w }};
   localparam SLOTS     = {{ row_slots }};
   localparam SLOT_W    = {{ row_slot_w }};
   localparam CTX_W     = {{ ctx_w }};
@@ -137,15 +137,14 @@ module fetch_scheduler (
   // ---- what stands next ------------------------------------------------------------------------------------------------
 
   reg                second_q;  // the task's first job is out
-  reg                busy_q;  // a job and its ids are going out
+  wire               room;  // for a job and for where its ids come from
   wire               single = task_kind == KIND_SINGLE;
   wire               run = task_kind == KIND_RUN;
   wire               row = task_kind == KIND_ROW || single;
   wire               allowed;
-  wire               pick = !busy_q;
-  wire               pick_values = pick && values_valid && !second_q;
-  wire               pick_redo = pick && redo_valid && !values_valid && order_ready && !second_q;
-  wire               pick_task = pick && task_valid && (second_q ||
+  wire               pick_values = room && values_valid && !second_q;
+  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !second_q;
+  wire               pick_task = room && task_valid && (second_q ||
       (!values_valid && !redo_valid && allowed)) && order_ready;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
@@ -293,69 +292,48 @@ module fetch_scheduler (
     end
   end
 
-  // ---- the job ---------------------------------------------------------------------------------------------------------------------
+  // ---- the job, and where its ids come from -------------------------------------------------------------------------------------------
 
-  localparam JOB_W = 4 * ADDR_W + 2 + 2 * PLANE_W + 2 + 3;
+  localparam JOB_W = 4 * ADDR_W + 2 + 2 * PLANE_W + 2 + 5;
 
   localparam [1:0] ONE_ID   = 2'd0;  // where the ids come from
   localparam [1:0] KEPT_IDS = 2'd1;
   localparam [1:0] LIST_IDS = 2'd2;
 
-  reg                job_valid_q;
-  reg  [  JOB_W-1:0] job_q;
-  reg  [        1:0] source_q;
-  reg                ids_left_q;
-  reg                asked_q;
-  reg  [LENGTH_W-1:0] list_n_q;
-  reg  [TOKEN_W-1:0] one_id_q;
-  wire               job_room;
-  wire               ids_end;  // the list's last word is taken
   wire               redone = ctx[{{ ctx_pass }}];
   wire               value_lsbs = value_mode == ALWAYS ||
       (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
   wire               of_values = pick_values || (run && second_q);
   wire               of_query = !of_values && !pick_redo && !(run || (single && second_q));
   wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
-  wire               through = pick_values || pick_redo || single;
+  wire [        4:0] goes_along = {dim, pick_values || pick_redo || single, what};
+  wire [        1:0] from = pick_values ? KEPT_IDS :
+      (single && !second_q && !pick_redo) ? ONE_ID : LIST_IDS;
+  reg  [  JOB_W-1:0] job;
 
-  always @(posedge clk{{ rst.edge }}) begin
-    if ({{ rst.active }}) begin
-      busy_q      <= 1'b0;
-      job_valid_q <= 1'b0;
-      ids_left_q  <= 1'b0;
-      asked_q     <= 1'b0;
+  always @(*) begin
+    if (of_values) begin
+      job = {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
+             pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
+             1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
+             goes_along};
+    end else if (of_query) begin
+      job = {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
+             dim, goes_along};
     end else begin
-      if (go) busy_q <= 1'b1;
-      else if ((!job_valid_q || job_room) && (!ids_left_q || ids_end)) busy_q <= 1'b0;
-      if (go) job_valid_q <= 1'b1;
-      else if (job_room) job_valid_q <= 1'b0;
-      if (go) ids_left_q <= 1'b1;
-      else if (ids_end) ids_left_q <= 1'b0;
-      if (go) asked_q <= 1'b0;
-      else if (list_valid && list_ready) asked_q <= 1'b1;
+      job = {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
+             k_lsb_stride, !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim,
+             goes_along};
     end
   end
 
-  always @(posedge clk) begin
-    if (go) begin
-      source_q <= pick_values ? KEPT_IDS : (single && !second_q && !pick_redo) ? ONE_ID : LIST_IDS;
-      list_n_q <= pick_redo ? n : task_n;
-      one_id_q <= query;
-      if (of_values) begin
-        job_q <= {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
-                  pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
-                  1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
-                  through, what};
-      end else if (of_query) begin
-        job_q <= {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
-                  dim, through, what};
-      end else begin
-        job_q <= {task_k_msb_base, k_msb_stride,
-                  pick_redo ? k_lsb_base : task_k_lsb_base, k_lsb_stride,
-                  !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim, through, what};
-      end
-    end
-  end
+  wire                source_valid;
+  wire [         1:0] source;
+  wire [ TOKEN_W-1:0] one_id;
+  wire                ids_end;  // the list's last word is taken
+  wire                jobs_free, sources_free, lists_free;
+
+  assign room = jobs_free && sources_free && lists_free;
 
   reg_fifo #(
       .WIDTH(JOB_W),
@@ -364,9 +342,9 @@ module fetch_scheduler (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .clear     (1'b0),
-      .push_valid(job_valid_q),
-      .push_ready(job_room),
-      .push_data (job_q),
+      .push_valid(go),
+      .push_ready(jobs_free),
+      .push_data (job),
       .pop_valid (job_valid),
       .pop_ready (job_ready),
       .pop_data  ({job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride, job_use_msb,
@@ -374,14 +352,45 @@ module fetch_scheduler (
                    job_dim, job_ctx})
   );
 
+  reg_fifo #(
+      .WIDTH(2 + TOKEN_W),
+      .DEPTH(4)
+  ) u_sources (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .clear     (1'b0),
+      .push_valid(go),
+      .push_ready(sources_free),
+      .push_data ({from, query}),
+      .pop_valid (source_valid),
+      .pop_ready (ids_end),
+      .pop_data  ({source, one_id})
+  );
+
+  // The list is asked for ahead of its turn, so that its words are there when it comes.
+  reg_fifo #(
+      .WIDTH(LENGTH_W),
+      .DEPTH(4)
+  ) u_lists (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .clear     (1'b0),
+      .push_valid(go && from == LIST_IDS),
+      .push_ready(lists_free),
+      .push_data (pick_redo ? n : task_n),
+      .pop_valid (list_valid),
+      .pop_ready (list_ready),
+      .pop_data  (list_n)
+  );
+
   // ---- its ids -----------------------------------------------------------------------------------------------------------------------
 
   localparam [COUNT_W-1:0] ONE = {{ count_w }}'d1;
-  localparam [VECTOR_W-1:0] ALL_VECTORS = {{ vector_count_w }}'d{{ vector_lanes }};
+  localparam [VECTOR_W-1:0] ALL_VECTORS = {{ beat_count_w }}'d{{ beat_vectors }};
 
-  wire                     from_list = source_q == LIST_IDS;
-  wire                     from_kept = source_q == KEPT_IDS;
-  wire                     ids_valid = ids_left_q && (from_list ? word_valid :
+  wire                     from_list = source == LIST_IDS;
+  wire                     from_kept = source == KEPT_IDS;
+  wire                     ids_valid = source_valid && (from_list ? word_valid :
       from_kept ? kept_word_valid : 1'b1);
   wire                     ids_ready;
   wire                     ids_last = from_list ? word_last : from_kept ? kept_word_last : 1'b1;
@@ -389,10 +398,8 @@ module fetch_scheduler (
   wire [LANES*TOKEN_W-1:0] ids;
   wire                     unused_user;
 
-  assign list_valid      = ids_left_q && from_list && !asked_q;
-  assign list_n          = list_n_q;
-  assign word_ready      = ids_left_q && from_list && ids_ready;
-  assign kept_word_ready = ids_left_q && from_kept && ids_ready;
+  assign word_ready      = source_valid && from_list && ids_ready;
+  assign kept_word_ready = source_valid && from_kept && ids_ready;
   assign ids_end         = ids_valid && ids_ready && ids_last;
 
   genvar lane;
@@ -400,7 +407,7 @@ module fetch_scheduler (
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_id
       if (lane == 0) begin : g_first
         assign ids[TOKEN_W-1:0] = from_list ? word_ids[TOKEN_W-1:0] :
-            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id_q;
+            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id;
       end else begin : g_other
         assign ids[lane*TOKEN_W+:TOKEN_W] = from_list ? word_ids[lane*ID_W+:TOKEN_W] :
             kept_word_ids[lane*ID_W+:TOKEN_W];

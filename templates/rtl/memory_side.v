@@ -1,6 +1,7 @@
 // Purpose      everything between the datapath and the memory: a plane_fetcher that reads through an axi_reader of each
 //              channel, a row_writer that writes through an axi_writer of each, and a write_tracker that tells which
-//              rows are written. Reader and writer of a channel share one AXI4 master, m_axi_0 {% if channels > 1 %}to m_axi_{{ channels - 1 }}{% else %}here{% endif %}.
+//              rows are written. Reader and writer of a channel share one AXI4 master. In m_axi all channels stand side by side:
+//              of a signal of W bits, channel c has bits c*W to (c+1)*W-1.
 // Reads        job, id and vector are the plane_fetcher's streams, with its rules; so are fetched, fetched_lsb and fetched_ctx.
 // Writes       row and place are the row_writer's streams; rows of at most {{ config.head_dim }} elements. written: the next row, in the order of the
 //              rows, has all its write responses, and all rows before it have theirs; written_ctx is its place_ctx.
@@ -54,7 +55,7 @@ module memory_side #(
 
     output wire             vector_valid,
     input  wire             vector_ready,
-    output wire [{{ config.multipliers * config.width - 1 }}:0] vector_data,
+    output wire [{{ beat_elements * config.width - 1 }}:0] vector_data,
     output wire [{{ count_w - 1 }}:0] vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,
@@ -79,12 +80,10 @@ module memory_side #(
     output wire             read_error,
     output wire             write_error,
 
-    {% for channel in channel_list %}
     {% for port in axi_ports %}
-    {% if port.input %}input  wire {% else %}output wire {% endif %}{% if port.width > 1 %}[{{ port.width - 1 }}:0] {% endif %}m_axi_{{ channel.number }}_{{ port.name }},
+    {% if port.input %}input  wire {% else %}output wire {% endif %}[{{ port.bits - 1 }}:0] m_axi_{{ port.name }},
     {% endfor %}
 
-    {% endfor %}
     input  wire [{{ channels * config.addr_width - 1 }}:0] channel_base,
     input  wire [3:0]       axi_cache,
     input  wire [2:0]       axi_prot,
@@ -97,12 +96,6 @@ module memory_side #(
   localparam STRB_W   = DATA_W / 8;
   localparam ID_W     = {{ config.id_width }};
   localparam SECTOR   = 256;  // bits
-
-  // ---- the masters' ports, all channels side by side ----------------------------------------------------------------
-
-  {% for port in axi_ports %}
-  wire {{ port.range }} m_axi_{{ port.name }};
-  {% endfor %}
 
   // ---- stop --------------------------------------------------------------------------------------------------------
 
@@ -311,13 +304,5 @@ module memory_side #(
   // A reader that is not idle owes the fetcher something.
   assign idle = fetcher_idle && rows_idle && writer_idle == {CHANNELS{1'b1}} && tracker_idle
       && !read_error_q && !write_error_q;
-
-  // ---- the masters' ports, one by one ------------------------------------------------------------------------------
-  {% for channel in channel_list %}
-
-  {% for tie in channel.ties %}
-  assign {{ tie }};
-  {% endfor %}
-  {% endfor %}
 
 endmodule

@@ -33,7 +33,7 @@ module plane_assembler #(
 
     output wire             pop_valid,
     input  wire             pop_ready,
-    output wire [{{ config.multipliers * config.width - 1 }}:0] pop_data,
+    output wire [{{ beat_elements * config.width - 1 }}:0] pop_data,
     output wire [{{ count_w - 1 }}:0] pop_count,
     output wire             pop_last,
     output wire [CTX_W-1:0] pop_ctx

@@ -7,7 +7,7 @@
 //              head dimension, less 5.
 // Ids          the list's token ids, {{ ids }} a beat, every beat but the last full. A list of none is one empty beat, and one
 //              empty beat comes of it.
-// Vectors      a beat holds {{ config.multipliers }} / D vectors, vector j in elements jD to jD + D - 1.
+// Vectors      a beat holds {{ beat_elements }} / D vectors, vector j in elements jD to jD + D - 1.
 // Sectors      32 bytes; a sector equal to the last one fetched for the same list, MSB and LSB planes apart, is not fetched
 //              again. Each channel answers in the order of its requests, at any time.
 //              fetched, fetched_lsb, fetched_ctx: sectors of one group that are being asked for, of which planes, of whom;
@@ -55,7 +55,7 @@ module plane_fetcher #(
 
     output wire             vector_valid,
     input  wire             vector_ready,
-    output wire [{{ config.multipliers * config.width - 1 }}:0] vector_data,
+    output wire [{{ beat_elements * config.width - 1 }}:0] vector_data,
     output wire [{{ count_w - 1 }}:0] vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,

@@ -5,7 +5,8 @@
 // Context      bits of order_ctx, from the low end: k, head, row slot, command slot, second pass, may be redone, is redone
 //              by the mask, of a generation, last row of a run.
 // Vectors      of all kinds, in the order of their jobs: vector_ctx bits 1:0 say what they are (0 query, 1 key, 2 value),
-//              bit 2 that they are a generation's and are used once.
+//              bit 2 that they are a generation's and are
+//              used once, bits 4:3 their head dimension: its log2, less 5.
 // Redo         a row whose largest probability is too small, or which the mask has redone, goes out on redo, and comes
 //              again as its second pass; its scores of the first one wait in a store of {{ store_beats }} beats.
 // Survivors    of a generation's rows: kept_word has their ids, values a beat for each row whose ids are all there.
@@ -48,10 +49,10 @@ module row_pipeline (
 
     input  wire vector_valid,
     output wire vector_ready,
-    input  wire [{{ multipliers * width - 1 }}:0] vector_data,
-    input  wire [{{ vector_count_w - 1 }}:0] vector_count,
+    input  wire [{{ beat_elements * width - 1 }}:0] vector_data,
+    input  wire [{{ beat_count_w - 1 }}:0] vector_count,
     input  wire vector_last,
-    input  wire [2:0] vector_ctx,
+    input  wire [4:0] vector_ctx,
 
     output wire id_list_valid,
     input  wire id_list_ready,
@@ -109,6 +110,7 @@ module row_pipeline (
   localparam WIDTH         = {{ width }};
   localparam VECTOR_LANES  = {{ vector_lanes }};
   localparam VECTOR_W      = {{ vector_count_w }};
+  localparam BEAT_W        = {{ beat_count_w }};
   localparam SOFTMAX_LANES = {{ softmax_lanes }};
   localparam LANES         = {{ lanes }};
   localparam COUNT_W       = {{ count_w }};
@@ -161,22 +163,22 @@ module row_pipeline (
   reg  [    SLOT_W:0] owed_q;  // rows whose query has not come
   reg  [    SLOT_W:0] arrived_q;  // queries that have come and whose row has not begun
   reg  [  SLOT_W-1:0] query_slot_q;  // of the next query
-  reg  [VECTOR_W-1:0] vector_q;  // the vector of the beat that is next
-  wire                query_here = vector_valid && of_query && vector_count != {VECTOR_W{1'b0}};
+  reg  [  BEAT_W-1:0] vector_q;  // the vector of the beat that is next
+  wire                query_here = vector_valid && of_query && vector_count != {BEAT_W{1'b0}};
   wire                query_write = query_here && owed_q != {(SLOT_W + 1) {1'b0}};
   wire                query_last = vector_q + 1'b1 >= vector_count;
   wire                row_begins;  // a row in its first pass begins
   wire [ QUERY_W-1:0] query_data;
   wire [         1:0] query_dim;
 
-  assign query_taken = vector_count == {VECTOR_W{1'b0}} || (query_write && query_last);
+  assign query_taken = vector_count == {BEAT_W{1'b0}} || (query_write && query_last);
 
   genvar chunk;
   generate
     for (chunk = 0; chunk < QUERY_W / CHUNK_W; chunk = chunk + 1) begin : g_chunk
-      localparam [VECTOR_W-1:0] NUMBER = chunk;
+      localparam [BEAT_W-1:0] NUMBER = chunk;
 
-      wire [VECTOR_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      wire [BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
 
       assign query_data[chunk*CHUNK_W+:CHUNK_W] = vector_data[source*CHUNK_W+:CHUNK_W];
     end
@@ -187,7 +189,7 @@ module row_pipeline (
       owed_q       <= {(SLOT_W + 1) {1'b0}};
       arrived_q    <= {(SLOT_W + 1) {1'b0}};
       query_slot_q <= {SLOT_W{1'b0}};
-      vector_q     <= {VECTOR_W{1'b0}};
+      vector_q     <= {BEAT_W{1'b0}};
     end else begin
       if (row_set && !query_write) owed_q <= owed_q + 1'b1;
       if (query_write && !row_set) owed_q <= owed_q - 1'b1;
@@ -195,7 +197,7 @@ module row_pipeline (
       if (row_begins && !query_write) arrived_q <= arrived_q - 1'b1;
       if (query_write) begin
         query_slot_q <= query_slot_q + 1'b1;
-        vector_q     <= query_last ? {VECTOR_W{1'b0}} : vector_q + 1'b1;
+        vector_q     <= query_last ? {BEAT_W{1'b0}} : vector_q + 1'b1;
       end
     end
   end
@@ -322,15 +324,41 @@ module row_pipeline (
   wire [            VECTOR_W-1:0] score_count;
   wire [               CTX_W-1:0] score_ctx;
 
+  wire                         loaded_key_valid, loaded_key_ready, loaded_key_last;
+  wire                         loaded_key_through;
+  wire [MULTIPLIERS*WIDTH-1:0] loaded_key_data;
+  wire [         VECTOR_W-1:0] loaded_key_count;
+
+  // Keys wait here while queries and values come past.
+  beat_splitter #(
+      .DEPTH({{ key_beats }})
+  ) u_key_beats (
+      .clk         (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .push_valid  (vector_valid && of_keys),
+      .push_ready  (keys_ready),
+      .push_data   (vector_data),
+      .push_count  (vector_count),
+      .push_last   (vector_last),
+      .push_through(vector_ctx[2]),
+      .push_dim    (vector_ctx[4:3]),
+      .pop_valid   (loaded_key_valid),
+      .pop_ready   (loaded_key_ready),
+      .pop_data    (loaded_key_data),
+      .pop_count   (loaded_key_count),
+      .pop_last    (loaded_key_last),
+      .pop_through (loaded_key_through)
+  );
+
   key_buffer u_key_buffer (
       .clk         (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .load_valid  (vector_valid && of_keys),
-      .load_ready  (keys_ready),
-      .load_data   (vector_data),
-      .load_count  (vector_count),
-      .load_last   (vector_last),
-      .load_through(vector_ctx[2]),
+      .load_valid  (loaded_key_valid),
+      .load_ready  (loaded_key_ready),
+      .load_data   (loaded_key_data),
+      .load_count  (loaded_key_count),
+      .load_last   (loaded_key_last),
+      .load_through(loaded_key_through),
       .row_valid   (fed_valid && !fed_row_q),
       .row_ready   (key_row_ready),
       .row_n       (fed_n),
@@ -832,17 +860,41 @@ module row_pipeline (
   wire                           value_valid, value_ready;
   wire [  MULTIPLIERS*WIDTH-1:0] value_data;
 
+  wire                         loaded_valid, loaded_ready, loaded_last, loaded_through;
+  wire [MULTIPLIERS*WIDTH-1:0] loaded_data;
+  wire [         VECTOR_W-1:0] loaded_count;
+
+  beat_splitter #(
+      .DEPTH({{ value_beats }})
+  ) u_value_beats (
+      .clk         (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .push_valid  (vector_valid && of_values),
+      .push_ready  (values_load_ready),
+      .push_data   (vector_data),
+      .push_count  (vector_count),
+      .push_last   (vector_last),
+      .push_through(vector_ctx[2]),
+      .push_dim    (vector_ctx[4:3]),
+      .pop_valid   (loaded_valid),
+      .pop_ready   (loaded_ready),
+      .pop_data    (loaded_data),
+      .pop_count   (loaded_count),
+      .pop_last    (loaded_last),
+      .pop_through (loaded_through)
+  );
+
   value_buffer #(
       .CTX_W(CTX_W)
   ) u_value_buffer (
       .clk           (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .load_valid    (vector_valid && of_values),
-      .load_ready    (values_load_ready),
-      .load_data     (vector_data),
-      .load_count    (vector_count),
-      .load_last     (vector_last),
-      .load_through  (vector_ctx[2]),
+      .load_valid    (loaded_valid),
+      .load_ready    (loaded_ready),
+      .load_data     (loaded_data),
+      .load_count    (loaded_count),
+      .load_last     (loaded_last),
+      .load_through  (loaded_through),
       .pick_valid    (pick_valid),
       .pick_ready    (pick_ready),
       .pick_positions(pick_positions),

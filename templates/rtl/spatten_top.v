@@ -58,10 +58,10 @@ module spatten_top (
   wire [2:0] axi_prot;
   wire [{{ fetched_w - 1 }}:0] fetched;
   wire fetched_lsb;
-  wire [2:0] fetched_ctx;
+  wire [4:0] fetched_ctx;
   wire redone, row_done;
   wire [4:0] stalls;
-  wire unused_prot = &{1'b0, s_axi_awprot, s_axi_arprot, fetched_ctx[2], busy && flush};
+  wire unused_prot = &{1'b0, s_axi_awprot, s_axi_arprot, fetched_ctx[4:2], busy && flush};
 
   localparam [1:0] OF_QUERY  = 2'd0;
   localparam [1:0] OF_KEYS   = 2'd1;
@@ -398,10 +398,10 @@ module spatten_top (
   wire [ADDR_W-1:0] job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride;
   wire [{{ plane_w - 1 }}:0] job_m, job_l;
   wire [1:0] job_dim;
-  wire [2:0] job_ctx;
+  wire [4:0] job_ctx;
   wire id_valid, id_ready, id_last;
-  wire [{{ vector_lanes * token_w - 1 }}:0] id_ids;
-  wire [{{ vector_count_w - 1 }}:0] id_count;
+  wire [{{ beat_vectors * token_w - 1 }}:0] id_ids;
+  wire [{{ beat_count_w - 1 }}:0] id_count;
 
   fetch_scheduler u_fetch_scheduler (
       .clk               (clk),
@@ -489,9 +489,9 @@ module spatten_top (
   // ---- rows -----------------------------------------------------------------------------------------------------------------------------
 
   wire vector_valid, vector_ready, vector_last;
-  wire [{{ multipliers * width - 1 }}:0] vector_data;
-  wire [{{ vector_count_w - 1 }}:0] vector_count;
-  wire [2:0] vector_ctx;
+  wire [{{ beat_elements * width - 1 }}:0] vector_data;
+  wire [{{ beat_count_w - 1 }}:0] vector_count;
+  wire [4:0] vector_ctx;
   wire row_valid, row_ready, row_last, place_valid, place_ready;
   wire [{{ output_lanes * 16 - 1 }}:0] row_data;
   wire [{{ word_w - 1 }}:0] place_word;
@@ -575,7 +575,7 @@ module spatten_top (
   // ---- memory ---------------------------------------------------------------------------------------------------------------------------
 
   memory_side #(
-      .CTX_W(3),
+      .CTX_W(5),
       .TAG_W({{ command_slot_w }})
   ) u_memory_side (
       .clk           (clk),
@@ -622,8 +622,8 @@ module spatten_top (
       .fetched       (fetched),
       .fetched_lsb   (fetched_lsb),
       .fetched_ctx   (fetched_ctx),
-      {% for port in masters %}
-      .{{ port.name }}({{ port.name }}),
+      {% for pin in master_pins %}
+      {{ pin }},
       {% endfor %}
       .written       (written),
       .written_ctx   (written_slot)
