@@ -3,6 +3,7 @@
 
 use spatten_gen::config::{Config, PRESETS};
 use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, depths};
+use spatten_gen::report::depth_section;
 
 fn preset(name: &str) -> Config {
     let preset = PRESETS.iter().find(|preset| preset.name == name);
@@ -37,11 +38,10 @@ endmodule
     assert!(depth.product.unwrap().levels <= PRODUCT_LIMIT && !too_long("product_q"));
 }
 
-/// Small enough for every run: one eighth of the arrays has every module.
-#[test]
-fn no_path_is_too_long_at_one_eighth() {
+/// No path is too long, and the part of docs/depth.md about the preset is what Yosys finds.
+fn check(name: &str) {
     let yosys = Yosys::find().unwrap();
-    let depths = depths(&yosys, &preset("spatten-1-8"), &[], &|_, _, _| ()).unwrap();
+    let depths = depths(&yosys, &preset(name), &[], &|_, _, _| ()).unwrap();
     let faults: Vec<String> = depths
         .iter()
         .flat_map(|depth| {
@@ -50,4 +50,22 @@ fn no_path_is_too_long_at_one_eighth() {
         })
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let page = include_str!("../docs/depth.md");
+    assert!(
+        page.contains(&depth_section(name, &depths)),
+        "docs/depth.md is not current; run: spatten-gen depth --markdown > docs/depth.md"
+    );
+}
+
+/// Small enough for every run: one eighth of the arrays has every module, and netlists are kept by content.
+#[test]
+fn no_path_is_too_long_at_one_eighth() {
+    check("spatten-1-8");
+}
+
+/// `cargo test --release --test depth -- --ignored`
+#[test]
+#[ignore = "takes many minutes"]
+fn no_path_is_too_long_at_the_default() {
+    check("spatten");
 }

@@ -31,28 +31,7 @@ pub fn depth_page(yosys: &str, presets: &[(&str, Vec<Depth>)]) -> String {
          ```\n{elaborate}\n```\n\nand for each module:\n\n```\n{map}\n```\n",
     );
     for (preset, depths) in presets {
-        let _ = write!(
-            page,
-            "\n## Preset `{preset}`\n\n| block | levels | longest path | multiplier stage | gates | flip-flops | RAM bits |\n\
-             |---|--:|---|--:|--:|--:|--:|\n"
-        );
-        for depth in deepest(depths) {
-            let product = depth
-                .product
-                .as_ref()
-                .map_or("-".to_owned(), |product| product.levels.to_string());
-            let _ = writeln!(
-                page,
-                "| `{}` | {} | `{}` to `{}` | {product} | {} | {} | {} |",
-                name(depth),
-                depth.logic.levels,
-                depth.logic.from,
-                depth.logic.to,
-                grouped(depth.cells),
-                grouped(depth.flip_flops),
-                grouped(depth.memory_bits)
-            );
-        }
+        page += &depth_section(preset, depths);
     }
     if !EXCEPTIONS.is_empty() {
         page += "\n## Longer paths that are allowed\n\n| module | path into | levels | why |\n|---|---|--:|---|\n";
@@ -63,6 +42,32 @@ pub fn depth_page(yosys: &str, presets: &[(&str, Vec<Depth>)]) -> String {
                 exception.module, exception.to, exception.levels, exception.reason
             );
         }
+    }
+    page
+}
+
+/// The part of the page that is about one preset.
+pub fn depth_section(preset: &str, depths: &[Depth]) -> String {
+    let mut page = format!(
+        "\n## Preset `{preset}`\n\n| block | levels | longest path | multiplier stage | gates | flip-flops | RAM bits |\n\
+         |---|--:|---|--:|--:|--:|--:|\n"
+    );
+    for depth in deepest(depths) {
+        let product = depth
+            .product
+            .as_ref()
+            .map_or("-".to_owned(), |product| product.levels.to_string());
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | `{}` to `{}` | {product} | {} | {} | {} |",
+            name(depth),
+            depth.logic.levels,
+            depth.logic.from,
+            depth.logic.to,
+            grouped(depth.cells),
+            grouped(depth.flip_flops),
+            grouped(depth.memory_bits)
+        );
     }
     page
 }
