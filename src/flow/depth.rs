@@ -48,7 +48,7 @@ pub static EXCEPTIONS: &[Exception] = &[
     Exception {
         module: "fetch_scheduler",
         to: "*",
-        levels: 46,
+        levels: 45,
         reason: "credit is weighed, a task chosen and taken in one cycle",
     },
     Exception {
@@ -83,7 +83,7 @@ pub static EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         module: "controller",
-        to: "rows_q",
+        to: "*",
         levels: 30,
         reason: "rows are counted in the cycle that the row sequencer ends one",
     },
