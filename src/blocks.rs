@@ -34,6 +34,8 @@ macro_rules! blocks {
             primitive softmax_reciprocal::SoftmaxReciprocal;
             block softmax::Softmax;
             block requant_decision::RequantDecision;
+            primitive av_column::AvColumn;
+            primitive av_rescale_lane::AvRescaleLane;
             primitive av_rescale::AvRescale;
             block av_array::AvArray;
             primitive importance_store::ImportanceStore;

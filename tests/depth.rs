@@ -1,41 +1,13 @@
-//! Logic depth: no block has a path longer than allowed, and the measure itself fires. These tests need Yosys; the whole
-//! of the blocks takes minutes and runs on demand: `cargo test --release --test depth -- --ignored`.
+//! Logic depth: no block has a path longer than allowed, the page says what Yosys finds, and the measure itself fires. These
+//! tests need Yosys.
 
-use rayon::prelude::*;
 use spatten_gen::config::{Config, PRESETS};
-use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Yosys, depth_of, reduced, subjects};
+use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, depths};
+use spatten_gen::report::depth_section;
 
 fn preset(name: &str) -> Config {
     let preset = PRESETS.iter().find(|preset| preset.name == name);
     preset.expect("a preset").config()
-}
-
-fn check(config: &Config) {
-    let yosys = Yosys::find().unwrap();
-    let faults: Vec<String> = subjects(config, &[])
-        .unwrap()
-        .par_iter()
-        .with_max_len(1)
-        .flat_map_iter(|subject| {
-            let depth = yosys.depth(subject).unwrap();
-            let block = depth.block;
-            let fault = move |route| format!("{block}: {route:?}");
-            depth.too_long.into_iter().map(fault)
-        })
-        .collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn no_path_is_too_long_at_one_eighth() {
-    check(&preset("spatten-1-8"));
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn no_path_is_too_long_at_the_default() {
-    check(&reduced(&preset("spatten")).unwrap());
 }
 
 /// A sum of products that nobody would put between two registers.
@@ -54,8 +26,8 @@ module deep (input wire clk, input wire [15:0] a, input wire [15:0] b, output re
 endmodule
 ";
     let yosys = Yosys::find().unwrap();
-    let netlist = yosys.map("deep", &[("deep.v".into(), text.into())], &[]).unwrap();
-    let depth = depth_of(&netlist).unwrap();
+    let files = [("deep.v".to_owned(), text.to_owned())];
+    let depth = depth_of(&yosys, &files, Root::new("deep")).unwrap();
     assert!(depth.logic.levels > LIMIT, "{depth:?}");
     assert_eq!(
         (depth.logic.from.as_str(), depth.logic.to.as_str()),
@@ -64,4 +36,36 @@ endmodule
     let too_long = |name: &str| depth.too_long.iter().any(|route| route.to == name);
     assert!(too_long("out_q") && !too_long("a_q"), "{depth:?}");
     assert!(depth.product.unwrap().levels <= PRODUCT_LIMIT && !too_long("product_q"));
+}
+
+/// No path is too long, and the part of docs/depth.md about the preset is what Yosys finds.
+fn check(name: &str) {
+    let yosys = Yosys::find().unwrap();
+    let depths = depths(&yosys, &preset(name), &[], &|_, _, _| ()).unwrap();
+    let faults: Vec<String> = depths
+        .iter()
+        .flat_map(|depth| {
+            let fault = |route| format!("{}: {route:?}", depth.block);
+            depth.too_long.iter().map(fault)
+        })
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let page = include_str!("../docs/depth.md");
+    assert!(
+        page.contains(&depth_section(name, &depths)),
+        "docs/depth.md is not current; run: spatten-gen depth --markdown > docs/depth.md"
+    );
+}
+
+/// Small enough for every run: one eighth of the arrays has every module, and netlists are kept by content.
+#[test]
+fn no_path_is_too_long_at_one_eighth() {
+    check("spatten-1-8");
+}
+
+/// `cargo test --release --test depth -- --ignored`
+#[test]
+#[ignore = "takes many minutes"]
+fn no_path_is_too_long_at_the_default() {
+    check("spatten");
 }

@@ -328,7 +328,8 @@ impl Bench for AvArray {
             replace,
         };
         let array = |name, find, replace| mutant(name, "av_array", find, replace);
-        let rescale = |name, find, replace| mutant(name, "av_rescale", find, replace);
+        let column = |name, find, replace| mutant(name, "av_column", find, replace);
+        let rescale = |name, find, replace| mutant(name, "av_rescale_lane", find, replace);
         vec![
             // Operands and sums.
             array(
@@ -351,34 +352,34 @@ impl Bench for AvArray {
                 "(head_dim == 2'd0) ? used",
                 "(head_dim != 2'd0) ? used",
             ),
-            array(
+            column(
                 "sign of a value lost",
                 "{{PROB_W{value[VALUE_W-1]}}, value}",
                 "{{PROB_W{1'b0}}, value}",
             ),
-            array(
+            column(
                 "probability taken as signed",
                 "{{VALUE_W{1'b0}}, prob}",
                 "{{VALUE_W{prob[PROB_W-1]}}, prob}",
             ),
-            array(
+            column(
                 "sign of a product lost in the tree",
                 "{{(BEAT_0_W-PROD_W){products_q[PROD_W-1]}}",
                 "{{(BEAT_0_W-PROD_W){1'b0}}",
             ),
-            array(
+            column(
                 "sign of a beat's sum lost",
                 "{{(SUM_W - BEAT_W + 1){beat_sum[BEAT_W-1]}}",
                 "{{(SUM_W - BEAT_W + 1){1'b0}}",
             ),
-            array(
+            column(
                 "accumulators not cleared between rows",
-                "first_q ? {SUM_W{1'b0}} : row_sum_q",
+                "first ? {SUM_W{1'b0}} : row_sum_q",
                 "1'b0 ? {SUM_W{1'b0}} : row_sum_q",
             ),
-            array(
+            column(
                 "accumulators cleared at every beat",
-                "first_q ? {SUM_W{1'b0}} : row_sum_q",
+                "first ? {SUM_W{1'b0}} : row_sum_q",
                 "1'b1 ? {SUM_W{1'b0}} : row_sum_q",
             ),
             array(
@@ -386,10 +387,10 @@ impl Bench for AvArray {
                 "valid_q <= {STAGES{1'b0}};\n      first_q <= 1'b1;",
                 "valid_q <= {STAGES{1'b0}};\n      first_q <= 1'b0;",
             ),
-            array(
+            column(
                 "an empty row repeats the row before it",
-                "if (valid_q[STAGES-2]) begin",
-                "if (valid_q[STAGES-2] && !(first_q && last_q[STAGES-2] && beat_sum == {BEAT_W{1'b0}})) begin",
+                "if (step[STEPS-1]) begin",
+                "if (step[STEPS-1] && !(first && beat_sum == {BEAT_W{1'b0}})) begin",
             ),
             // Parts of one element.
             array(
@@ -473,7 +474,7 @@ impl Bench for AvArray {
             ),
             rescale(
                 "carry between chunks lost",
-                "+ {{CHUNK_W{1'b0}}, parts_q[CHUNK_W+:MANT_W]}",
+                "+ {{CHUNK_W{1'b0}}, products_q[CHUNK_W+:MANT_W]}",
                 "",
             ),
             rescale(
@@ -483,7 +484,7 @@ impl Bench for AvArray {
             ),
             rescale(
                 "carry between the upper chunks lost",
-                "+ {{TOP_W{1'b0}}, parts_q[2*PART_W+CHUNK_W+:MANT_W]}",
+                "+ {{TOP_W{1'b0}}, products_q[2*PART_W+CHUNK_W+:MANT_W]}",
                 "",
             ),
             rescale("sticky bits of a shift by 16 dropped", "|wide[14:0]", "1'b0"),
@@ -535,8 +536,9 @@ impl Bench for AvArray {
                 "negative_q ? most : least",
             ),
             rescale("rounding past the largest output", "up && floor != most", "up"),
-            rescale(
+            mutant(
                 "tag out of step",
+                "av_rescale",
                 "tag_q[(STAGES-1)*TAG_W+:TAG_W]",
                 "tag_q[(STAGES-2)*TAG_W+:TAG_W]",
             ),

@@ -239,7 +239,7 @@ fn measure(rig: &Rig, point: &Point) -> anyhow::Result<Measurement> {
         bounds: vec![
             ("cycles/add", 1.0),
             ("cycles/read", 1.0),
-            ("latency", f64::from(2 * (point.config.ram_latency + 2))),
+            ("latency", f64::from(2 * (point.config.ram_latency + 2) + 1)),
             ("clear, scale", f64::from(heads)),
         ],
     })

@@ -80,8 +80,8 @@ impl Bench for RequantDecision {
             mutant("rounding half a step off the other way", "4'd9};", "4'd10};"),
             mutant(
                 "octave off by one",
-                "(s5_product_q >> (OCTAVES - 1 - i))",
-                "(s5_product_q >> (OCTAVES - i))",
+                "(s5_bits_q >> (OCTAVES - 1 - i))",
+                "(s5_bits_q >> (OCTAVES - i))",
             ),
             mutant(
                 "octaves after the first as the first",
@@ -110,8 +110,8 @@ impl Bench for RequantDecision {
             ),
             mutant(
                 "carry of the low half lost",
-                "{s3_high_q, s3_low_q[2*HALF_W-1:HALF_W]}",
-                "{s3_high_q, {HALF_W{1'b0}}}",
+                "{s3_high_product_q, s3_low_product_q[2*HALF_W-1:HALF_W]}",
+                "{s3_high_product_q, {HALF_W{1'b0}}}",
             ),
             mutant("auto ignored", "(auto_q[5] && exceeds)", "exceeds"),
             mutant("auto always", "!push_auto && push_force", "push_force"),

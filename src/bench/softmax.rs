@@ -166,7 +166,7 @@ impl Bench for Softmax {
             mutant(
                 "mantissa not normalised",
                 "softmax_exp",
-                "s1_mant_q  <= push_mant << leading",
+                "s1_mant_q  <= mant",
                 "s1_mant_q  <= push_mant",
             ),
             mutant(
@@ -298,8 +298,8 @@ impl Bench for Softmax {
             mutant(
                 "carry into the upper half of a product lost",
                 "multiplier",
-                "{high_q, {LOW_W{1'b0}}} + {{HIGH_W{1'b0}}, low_q}",
-                "{high_q, {LOW_W{1'b0}}} ^ {{HIGH_W{1'b0}}, low_q}",
+                "{high_product_q, {LOW_W{1'b0}}} + {{HIGH_W{1'b0}}, low_product_q}",
+                "{high_product_q, {LOW_W{1'b0}}} ^ {{HIGH_W{1'b0}}, low_product_q}",
             ),
             mutant("half-up rounding dropped", "softmax", ".ROUND(1)", ".ROUND(0)"),
             mutant(

@@ -156,20 +156,20 @@ impl Bench for TokenImportance {
             mutant(
                 "ids that meet in a bank go together",
                 "token_importance",
-                "(push ? same : same_q & left_q[lane-1:0]) != {lane{1'b0}}",
-                "1'b0",
+                "push_blocked[lane] = same != {lane{1'b0}}",
+                "push_blocked[lane] = 1'b0",
             ),
             mutant(
                 "ids of later cycles meet in a bank",
                 "token_importance",
-                "(push ? same : same_q & left_q[lane-1:0]) != {lane{1'b0}}",
-                "push && same != {lane{1'b0}}",
+                "(same_q & left_q[lane-1:0]) != {lane{1'b0}}",
+                "1'b0",
             ),
             mutant(
                 "ids that wait for a bank lost",
                 "token_importance",
-                "late = asked & blocked",
-                "late = {BANKS{1'b0}}",
+                "push_late = {BANKS{is_sweep}} & word_lanes & push_blocked",
+                "push_late = {BANKS{1'b0}}",
             ),
             mutant(
                 "word taken before the one ahead is over",

@@ -2,10 +2,9 @@
 
 use super::exit::Exit;
 use crate::config::{PRESETS, Preset};
-use crate::flow::depth::{Depth, Yosys, reduced, subjects};
+use crate::flow::depth::{Depth, Yosys, deepest, depths};
 use crate::report::{depth_page, depth_table};
 use anyhow::{Context as _, anyhow};
-use rayon::prelude::*;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,9 +31,6 @@ pub struct Args {
     /// Preset to look at, may be repeated [default: spatten and spatten-1-8]
     #[arg(long = "preset", value_name = "NAME")]
     presets: Vec<String>,
-    /// Look at arrays of one vector's multipliers and a crossbar of 8 ports and 4 channels: much faster, fewer cells
-    #[arg(long)]
-    reduced: bool,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -42,7 +38,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     /// Compare with this page
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["blocks", "presets", "reduced"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["blocks", "presets"])]
     check: Option<PathBuf>,
 }
 
@@ -66,52 +62,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         args.presets.iter().map(named).collect::<anyhow::Result<_>>()?
     };
-    let mut work = Vec::new();
-    for (index, preset) in presets.iter().enumerate() {
-        let config = if args.reduced {
-            reduced(&preset.config())?
-        } else {
-            preset.config()
-        };
-        work.extend(
-            subjects(&config, &args.blocks)?
-                .into_iter()
-                .map(|subject| (index, subject)),
-        );
-    }
     let yosys = Yosys::find()?;
-    let bar = super::progress::bar(work.len() as u64, "blocks");
-    let depths: Vec<(usize, Depth)> = work
-        .par_iter()
-        .with_max_len(1)
-        .map(|(preset, subject)| {
-            let depth = yosys.depth(subject)?;
-            bar.inc(1);
-            bar.set_message(subject.module.name());
-            Ok((*preset, depth))
-        })
-        .collect::<anyhow::Result<_>>()?;
+    let bar = super::progress::bar(0, "modules");
+    let mut tables: Vec<(&str, Vec<Depth>)> = Vec::new();
+    for preset in presets {
+        let depths = depths(&yosys, &preset.config(), &args.blocks, &|done, count, module| {
+            bar.set_length(count as u64);
+            bar.set_position(done as u64);
+            bar.set_message(format!("{module} at {}", preset.name));
+        })?;
+        tables.push((preset.name, depths));
+    }
     bar.finish_and_clear();
-    let of_preset = |index: usize| {
-        depths
-            .iter()
-            .filter(move |(i, _)| *i == index)
-            .map(|(_, d)| d.clone())
-    };
-    let tables: Vec<(&str, Vec<Depth>)> = presets
-        .iter()
-        .enumerate()
-        .map(|(index, preset)| (preset.name, of_preset(index).collect()))
-        .collect();
     let text = if args.json {
         let tables: Vec<_> = tables
             .iter()
             .map(|(preset, blocks)| json!({ "preset": preset, "blocks": blocks }))
             .collect();
-        format!(
-            "{:#}\n",
-            json!({ "yosys": yosys.version, "reduced": args.reduced, "presets": tables })
-        )
+        format!("{:#}\n", json!({ "yosys": yosys.version, "presets": tables }))
     } else if args.markdown {
         depth_page(&yosys.version, &tables)
     } else {
@@ -119,7 +87,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             format!(
                 "preset {preset}, Yosys {}\n{}",
                 yosys.version,
-                depth_table(depths)
+                if args.blocks.is_empty() {
+                    depth_table(&deepest(depths))
+                } else {
+                    depth_table(&depths.iter().collect::<Vec<_>>())
+                }
             )
         });
         tables.collect::<Vec<_>>().join("\n")
@@ -137,9 +109,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         std::io::stdout().lock().write_all(text.as_bytes())?;
     }
     let mut broken = false;
-    for (preset, depth) in &depths {
+    let depths = tables
+        .iter()
+        .flat_map(|(preset, depths)| depths.iter().map(move |d| (preset, d)));
+    for (preset, depth) in depths {
         broken |= !depth.too_long.is_empty();
-        let place = format!("{} at {}", depth.block, presets[*preset].name);
+        let place = format!("{} at {preset}", depth.block);
         for route in depth.too_long.iter().take(SHOWN) {
             eprintln!(
                 "{place}: {} levels from {} to {} are too many",

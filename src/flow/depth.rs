@@ -1,19 +1,28 @@
-//! Logic depth and cells of a block, on generic two-input gates, from Yosys.
+//! Logic depth and cells of blocks, on generic two-input gates, from Yosys.
 //!
-//! The script is fixed: RAMs are left as they are and bound the paths, everything else is flattened and mapped to NOT,
-//! AND, NAND, OR, NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Logic is mapped for delay: the
-//! commands that Yosys gives to ABC by itself look for area, and turn its fast adders into ripple-carry ones. Registers keep their enable and
-//! reset pins. The longest path to each register, output and RAM pin is then found here, in gates.
+//! The script is fixed: RAMs are left as they are and bound the paths, everything else is mapped to NOT, AND, NAND, OR,
+//! NOR, XOR and XNOR, so that a multiplexer counts as the gates it takes. Yosys makes parallel-prefix adders and carry-save
+//! multipliers; ABC then restructures for delay (`if -g`) and never for area, which would turn those adders into
+//! ripple-carry ones. Registers keep their enable and reset pins.
+//!
+//! Yosys elaborates the whole core once. Small modules ([`SMALL`]) become part of what instantiates them; each other module
+//! is mapped by itself, once for each set of parameters, and its netlist is kept in a cache by content. The netlists are
+//! put together here, so that paths through the ports of modules count in full, and the longest path to each register,
+//! output and RAM pin is found, in gates.
+
+mod netlist;
+mod yosys;
+
+pub use netlist::{Model, Netlist};
+pub use yosys::{Yosys, script};
 
 use crate::config::Config;
-use crate::rtl::{self, Module};
-use crate::sim::candidates;
-use anyhow::{Context as _, bail, ensure};
-use serde::Serialize;
-use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::rtl;
+use anyhow::ensure;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use yosys::Elaborated;
 
 /// Levels allowed to a path.
 pub const LIMIT: u32 = 24;
@@ -23,97 +32,117 @@ pub const PRODUCT_LIMIT: u32 = 45;
 pub const PRODUCT: &str = "product";
 
 /// Paths that may be longer.
-pub static EXCEPTIONS: &[Exception] = &[Exception {
-    block: "topk_engine",
-    to: "*u_select.not_below_q",
-    levels: 25,
-    reason: "with keys of 33 bits: samples are chosen from one of two sides and compared in the same cycle, and a \
-             comparison of 33 bits is deeper than one of 12",
-}];
+pub static EXCEPTIONS: &[Exception] = &[
+    Exception {
+        module: "vector_addresses",
+        to: "g_lane[*].g_vector[*].*",
+        levels: 27,
+        reason: "a multiplier stage whose registers have another name: a token's number by a part of the stride",
+    },
+    Exception {
+        module: "fetch_port",
+        to: "*",
+        levels: 27,
+        reason: "a fetch is stopped in the cycle that the controller flushes",
+    },
+    Exception {
+        module: "fetch_scheduler",
+        to: "*",
+        levels: 45,
+        reason: "credit is weighed, a task chosen and taken in one cycle",
+    },
+    Exception {
+        module: "slot_table",
+        to: "*",
+        levels: 40,
+        reason: "takes what the scheduler and the row pipeline decide in the same cycle",
+    },
+    Exception {
+        module: "lane_gearbox",
+        to: "*",
+        levels: 25,
+        reason: "takes its width in the cycle that a row's dimension is known",
+    },
+    Exception {
+        module: "beat_splitter",
+        to: "*",
+        levels: 25,
+        reason: "takes ids in the cycle that a list's source is chosen",
+    },
+    Exception {
+        module: "cascade_state",
+        to: "*",
+        levels: 39,
+        reason: "a request of the row sequencer is decoded and granted in the cycle it is made",
+    },
+    Exception {
+        module: "kept_list",
+        to: "*",
+        levels: 34,
+        reason: "starts in the cycle that the row sequencer asks for a list",
+    },
+    Exception {
+        module: "controller",
+        to: "*",
+        levels: 30,
+        reason: "rows are counted in the cycle that the row sequencer ends one",
+    },
+    Exception {
+        module: "register_file",
+        to: "*",
+        levels: 31,
+        reason: "a counter of stalls counts in the cycle of the stall",
+    },
+    Exception {
+        module: "row_sequencer",
+        to: "*",
+        levels: 40,
+        reason: "the next head and row are found, compared and asked for in one cycle",
+    },
+    Exception {
+        module: "row_pipeline",
+        to: "*",
+        levels: 43,
+        reason: "a query's tag chooses the row that is ready, and the scheduler is told in the same cycle",
+    },
+    Exception {
+        module: "spatten_top",
+        to: "u_tasks.*",
+        levels: 44,
+        reason: "a task is queued in the cycle that the scheduler chooses it",
+    },
+];
 
-/// A path that may be longer than the limit.
+/// Paths that may be longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// Block that has it.
-    pub block: &'static str,
-    /// Where it ends: a name as in [`Route::to`]; a `*` stands for anything.
+    /// Module that has the register, output or RAM where they end.
+    pub module: &'static str,
+    /// Its name there; a `*` stands for anything.
     pub to: &'static str,
-    /// Levels allowed.
+    /// Levels allowed, wherever the module is.
     pub levels: u32,
     /// Why.
     pub reason: &'static str,
 }
 
-/// Verilog parameters that blocks are looked at with, beside their defaults.
-const EXTRA: &[(&str, &[(&str, u64)])] = &[
-    // The engine that tokens and heads share sorts by importance.
-    ("topk_engine", &[("KEY_W", 33)]),
-    ("lane_gearbox", &[("DATA_W", 30)]),
+/// Modules that become part of those that instantiate them, and are optimised with them.
+const SMALL: &[&str] = &[
+    "stream_reg",
+    "delay_line",
+    "stream_fifo",
+    "reg_fifo",
+    "ram_reader",
+    "rmw_ram",
+    "round_robin",
+    "multiplier",
+    "port_turn",
+    "importance_store",
+    "softmax_max",
 ];
 
-/// A block at a configuration and Verilog parameters.
-#[derive(Clone)]
-pub struct Subject {
-    /// The block.
-    pub module: &'static dyn Module,
-    /// What its Verilog is generated from.
-    pub config: Config,
-    /// Overrides of its Verilog parameters.
-    pub parameters: Vec<(&'static str, u64)>,
-}
-
-/// Every block of a configuration but bare memories, at each of its parameter sets; only those of `blocks` where any
-/// are named.
-///
-/// # Errors
-/// When a name is no block's.
-pub fn subjects(config: &Config, blocks: &[String]) -> anyhow::Result<Vec<Subject>> {
-    let modules: Vec<_> = rtl::in_order(config)?
-        .into_iter()
-        .filter(|module| module.has_reset())
-        .collect();
-    for block in blocks {
-        let names: Vec<_> = modules.iter().map(|module| module.name()).collect();
-        ensure!(
-            names.contains(&block.as_str()),
-            "no block `{block}`; there are: {}",
-            names.join(", ")
-        );
-    }
-    let mut subjects = Vec::new();
-    for module in modules {
-        if !blocks.is_empty() && !blocks.iter().any(|block| block == module.name()) {
-            continue;
-        }
-        let extra = EXTRA.iter().filter(|(block, _)| *block == module.name());
-        for parameters in [&[][..]]
-            .into_iter()
-            .chain(extra.map(|(_, parameters)| *parameters))
-        {
-            subjects.push(Subject {
-                module,
-                config: config.clone(),
-                parameters: parameters.to_vec(),
-            });
-        }
-    }
-    Ok(subjects)
-}
-
-/// The configuration with no more multipliers than one vector needs, and no more memory channels and request ports than
-/// four and eight. What there are many of is alike, and so are most paths through it; fewer are much faster to look at. The
-/// arbiters of a crossbar are shallower for it.
-///
-/// # Errors
-/// When the result is not legal.
-pub fn reduced(config: &Config) -> anyhow::Result<Config> {
-    let mut params = crate::config::Params::clone(config);
-    params.multipliers = params.multipliers.min(params.head_dim);
-    params.channels = params.channels.min(4);
-    params.fetch_ports = params.fetch_ports.min(8);
-    params.sector_window = params.sector_window.min(512);
-    Ok(Config::try_from(params)?)
-}
+/// RAMs, which stay whole.
+const RAMS: &[&str] = &["ram_1r1w", "spatten_ram_macro"];
 
 /// A longest path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -130,9 +159,9 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Depth {
     /// The block.
-    pub block: &'static str,
-    /// Overrides of its Verilog parameters.
-    pub parameters: Vec<(&'static str, u64)>,
+    pub block: String,
+    /// Its Verilog parameters that are not its defaults.
+    pub parameters: BTreeMap<String, u64>,
     /// The longest path but multiplier stages.
     pub logic: Route,
     /// The longest multiplier stage, where there is one.
@@ -147,130 +176,137 @@ pub struct Depth {
     pub too_long: Vec<Route>,
 }
 
-/// A Yosys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Yosys {
-    /// What to run.
-    pub program: PathBuf,
-    /// Its version.
-    pub version: String,
+/// A module to look at, and its Verilog parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Its name.
+    pub module: String,
+    /// Overrides of its parameters.
+    pub parameters: Vec<(String, u64)>,
 }
 
-impl Yosys {
-    /// The Yosys to use: `$YOSYS`, else `yosys` on the `PATH`, else the one that `sim/setup` put into `$SPATTEN_TOOLS` or
-    /// `target/tools`.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn find() -> anyhow::Result<Self> {
-        let chosen = std::env::var_os("YOSYS").filter(|v| !v.is_empty());
-        let tried = match chosen {
-            Some(chosen) => vec![PathBuf::from(chosen)],
-            None => candidates("yosys"),
-        };
-        for program in &tried {
-            if let Ok(output) = Command::new(program).arg("-V").output()
-                && output.status.success()
-            {
-                let text = String::from_utf8_lossy(&output.stdout);
-                let version = text.split_whitespace().nth(1).unwrap_or("unknown").to_owned();
-                return Ok(Yosys {
-                    program: program.clone(),
-                    version,
-                });
-            }
+impl Root {
+    /// A module at its default parameters.
+    pub fn new(module: &str) -> Self {
+        Root {
+            module: module.to_owned(),
+            parameters: Vec::new(),
         }
-        bail!("no Yosys found; run `sim/setup`, install Yosys, or set YOSYS to the program")
-    }
-
-    /// Looks at a block.
-    ///
-    /// # Errors
-    /// When its Verilog cannot be emitted, or Yosys refuses it.
-    pub fn depth(&self, subject: &Subject) -> anyhow::Result<Depth> {
-        let Subject {
-            module,
-            config,
-            parameters,
-        } = subject;
-        let sources = rtl::sources_of(*module, config)?;
-        let files: Vec<(String, String)> = sources
-            .into_iter()
-            .map(|source| (format!("{}.v", source.module), source.text))
-            .collect();
-        let netlist = self.map(module.name(), &files, parameters)?;
-        let netlist = Netlist::parse(&netlist).with_context(|| format!("netlist of {}", module.name()))?;
-        let depth = netlist.depth(module.name(), EXCEPTIONS);
-        let mut depth = depth.with_context(|| format!("netlist of {}", module.name()))?;
-        depth.parameters.clone_from(parameters);
-        depth.memory_bits = module.cost(config, parameters).memory_bits;
-        Ok(depth)
-    }
-
-    /// Runs the script; the netlist, as BLIF with Yosys's own cells.
-    ///
-    /// # Errors
-    /// When Yosys refuses the Verilog.
-    pub fn map(
-        &self,
-        top: &str,
-        files: &[(String, String)],
-        parameters: &[(&str, u64)],
-    ) -> anyhow::Result<String> {
-        let work = tempfile::tempdir()?;
-        for (name, text) in files {
-            std::fs::write(work.path().join(name), text)?;
-        }
-        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let script = script(top, &names, parameters);
-        let output = Command::new(&self.program)
-            .current_dir(work.path())
-            .args(["-q", "-p", &script])
-            .output()
-            .with_context(|| format!("cannot run {}", self.program.display()))?;
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        ensure!(output.status.success(), "Yosys refuses `{top}`:\n{said}");
-        read(&work.path().join("netlist.blif"))
     }
 }
 
-/// What a netlist that [`Yosys::map`] made is made of, no path excepted.
+/// What to elaborate, so that every module is there: the core, and what it does not have as a module of its own.
+fn roots(config: &Config) -> anyhow::Result<Vec<Root>> {
+    const CORE: &str = "spatten_top";
+    let names: Vec<_> = rtl::in_order(config)?
+        .iter()
+        .map(|module| module.name())
+        .collect();
+    let core = match rtl::module(CORE) {
+        Some(core) => rtl::closure(core, config)?,
+        None => Vec::new(),
+    };
+    let root = |name: &&str| *name == CORE || SMALL.contains(name) || !core.contains(name);
+    let names = names.into_iter().filter(|name| !RAMS.contains(name));
+    Ok(names.filter(root).map(Root::new).collect())
+}
+
+/// Depth and cells of all blocks of a configuration but bare RAMs, at each set of parameters that the core has them at;
+/// only those of `blocks` where any are named. `progress` hears of each module that is mapped: how many are, of how many,
+/// and its name.
 ///
 /// # Errors
-/// When it has other cells than gates, registers and RAMs, or a combinational loop.
-pub fn depth_of(netlist: &str) -> anyhow::Result<Depth> {
-    Netlist::parse(netlist)?.depth("", &[])
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The commands, in Yosys's words.
-pub fn script(top: &str, files: &[&str], parameters: &[(&str, u64)]) -> String {
-    let mut set = String::new();
-    for (name, value) in parameters {
-        let _ = write!(set, " -chparam {name} {value}");
+/// When a name is no block's, Verilog cannot be emitted, or Yosys refuses it.
+pub fn depths(
+    yosys: &Yosys,
+    config: &Config,
+    blocks: &[String],
+    progress: &(dyn Fn(usize, usize, &str) + Sync),
+) -> anyhow::Result<Vec<Depth>> {
+    let modules = rtl::in_order(config)?;
+    let names: Vec<&str> = modules
+        .iter()
+        .map(|module| module.name())
+        .filter(|name| !RAMS.contains(name))
+        .collect();
+    for block in blocks {
+        ensure!(
+            names.contains(&block.as_str()),
+            "no block `{block}`; there are: {}",
+            names.join(", ")
+        );
     }
-    // A black box has ports only: RAMs stay whole.
-    let ram = if files.contains(&"ram_1r1w.v") {
-        "blackbox =*ram_1r1w; "
-    } else {
-        ""
-    };
-    format!(
-        "read_verilog {}; hierarchy -check -top {top}{set}; {ram}synth -nofsm -flatten -noabc -top {top}; \
-         abc -g AND,NAND,OR,NOR,XOR,XNOR -script +strash;ifraig;scorr;strash;dch;map; opt_clean; write_blif -icells netlist.blif",
-        files.join(" ")
-    )
+    let files: Vec<(String, String)> = rtl::sources(config)?
+        .into_iter()
+        .map(|source| (format!("{}.v", source.module), source.text))
+        .collect();
+    let elaborated = yosys.elaborate(&files, &roots(config)?)?;
+    let mut shown: Vec<&Elaborated> = elaborated
+        .modules
+        .iter()
+        .filter(|module| names.contains(&module.block.as_str()))
+        .filter(|module| blocks.is_empty() || blocks.contains(&module.block))
+        .collect();
+    let place = |block: &str| names.iter().position(|name| *name == block);
+    shown.sort_by_key(|module| (place(&module.block), module.parameters.clone()));
+    let tops: Vec<&str> = shown.iter().map(|module| module.name.as_str()).collect();
+    let models = yosys.models(&elaborated, &tops, progress)?;
+    shown
+        .par_iter()
+        .with_max_len(1)
+        .map(|module| {
+            let mut depth = Netlist::of(&module.name, &models)?.depth(EXCEPTIONS)?;
+            depth.block.clone_from(&module.block);
+            let interface = rtl::module(&module.block).map(|known| known.interface(config, &[]));
+            depth.parameters = module
+                .parameters
+                .iter()
+                .filter(|(name, value)| {
+                    !interface.as_ref().is_some_and(|interface| {
+                        let mut known = interface.parameters.iter();
+                        known.any(|parameter| parameter.name == **name && parameter.value == **value)
+                    })
+                })
+                .map(|(name, value)| (name.clone(), *value))
+                .collect();
+            Ok(depth)
+        })
+        .collect()
 }
 
-/// Levels allowed to paths that end in `to`.
-fn limit(block: &str, to: &str, exceptions: &[Exception]) -> u32 {
+/// What one module of some Verilog is made of, no path excepted.
+///
+/// # Errors
+/// When Yosys refuses it, or it has a combinational loop.
+pub fn depth_of(yosys: &Yosys, files: &[(String, String)], root: Root) -> anyhow::Result<Depth> {
+    let elaborated = yosys.elaborate(files, std::slice::from_ref(&root))?;
+    let models = yosys.models(&elaborated, &[&root.module], &|_, _, _| ())?;
+    Netlist::of(&root.module, &models)?.depth(&[])
+}
+
+/// The deepest of each block's parameter sets, the largest of equally deep ones.
+pub fn deepest(depths: &[Depth]) -> Vec<&Depth> {
+    let mut chosen: Vec<&Depth> = Vec::new();
+    let rank = |depth: &Depth| {
+        let product = depth.product.as_ref().map_or(0, |route| route.levels);
+        (depth.logic.levels, product, depth.cells)
+    };
+    for depth in depths {
+        match chosen.iter_mut().find(|known| known.block == depth.block) {
+            Some(known) if rank(depth) > rank(known) => *known = depth,
+            Some(_) => {}
+            None => chosen.push(depth),
+        }
+    }
+    chosen
+}
+
+/// Levels allowed to paths that end in `to` of a module.
+fn limit(module: &str, to: &str, exceptions: &[Exception]) -> u32 {
     let normal = if is_product(to) { PRODUCT_LIMIT } else { LIMIT };
     exceptions
         .iter()
-        .filter(|e| e.block == block && matches(e.to, to))
+        .filter(|e| e.module == module && matches(e.to, to))
         .map(|e| e.levels)
         .fold(normal, u32::max)
 }
@@ -290,275 +326,14 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What drives a net.
-#[derive(Clone, Debug)]
-enum Driver {
-    /// A gate, by its input nets.
-    Gate([u32; 2]),
-    /// Another name of a net.
-    Alias(u32),
-    /// The start of paths: an input, a register, a RAM, a constant.
-    Start(String),
-}
-
-/// Gates and where paths end.
-#[derive(Default)]
-struct Netlist<'a> {
-    nets: HashMap<&'a str, u32>,
-    drivers: Vec<Option<Driver>>,
-    /// Net and name of the end.
-    ends: Vec<(u32, String)>,
-    cells: u64,
-    flip_flops: u64,
-}
-
-impl<'a> Netlist<'a> {
-    fn net(&mut self, name: &'a str) -> u32 {
-        let next = self.drivers.len() as u32;
-        let net = *self.nets.entry(name).or_insert(next);
-        if net == next {
-            self.drivers.push(None);
-        }
-        net
-    }
-
-    fn drive(&mut self, name: &'a str, driver: Driver) {
-        let net = self.net(name) as usize;
-        self.drivers[net] = Some(driver);
-    }
-
-    /// Reads what `write_blif -icells` writes.
-    fn parse(text: &'a str) -> anyhow::Result<Self> {
-        let mut netlist = Netlist::default();
-        for line in text.lines() {
-            let mut words = line.split(' ').filter(|word| !word.is_empty());
-            match words.next() {
-                Some(".inputs") => {
-                    for name in words {
-                        netlist.drive(name, Driver::Start(base(name).into()));
-                    }
-                }
-                Some(".outputs") => {
-                    for name in words {
-                        let net = netlist.net(name);
-                        netlist.ends.push((net, base(name).into()));
-                    }
-                }
-                Some(".names") => match words.collect::<Vec<_>>()[..] {
-                    [constant] => netlist.drive(constant, Driver::Start("a constant".into())),
-                    [from, to] => {
-                        let from = netlist.net(from);
-                        netlist.drive(to, Driver::Alias(from));
-                    }
-                    _ => bail!("a function table: {line}"),
-                },
-                Some(".subckt") => {
-                    let kind = words.next().context("a cell without a type")?;
-                    let pins = words.filter_map(|pin| pin.split_once('=')).collect::<Vec<_>>();
-                    netlist.cell(kind, &pins)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(netlist)
-    }
-
-    fn cell(&mut self, kind: &'a str, pins: &[(&'a str, &'a str)]) -> anyhow::Result<()> {
-        let pin = |name: &str| {
-            let found = pins.iter().find(|(pin, _)| *pin == name);
-            found
-                .map(|(_, net)| *net)
-                .with_context(|| format!("{kind} without {name}"))
-        };
-        if kind.ends_with("ram_1r1w") {
-            for (pin, net) in pins {
-                let name = format!("RAM {}", base(pin));
-                if base(pin) == "rd_data" {
-                    self.drive(net, Driver::Start(name));
-                } else if *pin != "clk" {
-                    let net = self.net(net);
-                    self.ends.push((net, name));
-                }
-            }
-        } else if kind.contains("DFF") {
-            let out = pin("Q")?;
-            self.flip_flops += 1;
-            self.drive(out, Driver::Start(base(out).into()));
-            // Enable and reset pins count as the data pin does.
-            for (_, net) in pins.iter().filter(|(pin, _)| !["C", "Q"].contains(pin)) {
-                let net = self.net(net);
-                self.ends.push((net, base(out).into()));
-            }
-        } else if ["$_NOT_", "$_BUF_"].contains(&kind) {
-            let from = self.net(pin("A")?);
-            self.cells += 1;
-            self.drive(pin("Y")?, Driver::Gate([from, from]));
-        } else if ["$_AND_", "$_NAND_", "$_OR_", "$_NOR_", "$_XOR_", "$_XNOR_"].contains(&kind) {
-            let inputs = [self.net(pin("A")?), self.net(pin("B")?)];
-            self.cells += 1;
-            self.drive(pin("Y")?, Driver::Gate(inputs));
-        } else {
-            bail!("a cell `{kind}`, which is neither a gate nor a register");
-        }
-        Ok(())
-    }
-
-    /// Gates before each net and the net that the longest path to it starts at.
-    fn arrivals(&self) -> anyhow::Result<Vec<(u32, u32)>> {
-        const OPEN: (u32, u32) = (u32::MAX, u32::MAX);
-        let mut arrival = vec![OPEN; self.drivers.len()];
-        let mut entered = vec![false; self.drivers.len()];
-        for root in 0..self.drivers.len() as u32 {
-            let mut stack = vec![root];
-            while let Some(&net) = stack.last() {
-                let at = net as usize;
-                if arrival[at] != OPEN {
-                    stack.pop();
-                    continue;
-                }
-                let (inputs, gate) = match &self.drivers[at] {
-                    Some(Driver::Gate(inputs)) => (&inputs[..], 1),
-                    Some(Driver::Alias(from)) => (std::slice::from_ref(from), 0),
-                    _ => (&[][..], 0),
-                };
-                let pending: Vec<u32> = inputs
-                    .iter()
-                    .copied()
-                    .filter(|&input| arrival[input as usize] == OPEN)
-                    .collect();
-                if pending.is_empty() {
-                    let before = inputs
-                        .iter()
-                        .map(|&input| arrival[input as usize])
-                        .max_by_key(|a| a.0);
-                    arrival[at] = before.map_or((0, net), |(levels, start)| (levels + gate, start));
-                    stack.pop();
-                } else {
-                    ensure!(!entered[at], "a combinational loop");
-                    entered[at] = true;
-                    stack.extend(pending);
-                }
-            }
-        }
-        Ok(arrival)
-    }
-
-    /// The longest paths, as those of `block`.
-    fn depth(&self, block: &'static str, exceptions: &[Exception]) -> anyhow::Result<Depth> {
-        let arrival = self.arrivals()?;
-        let mut longest: HashMap<&str, (u32, u32)> = HashMap::new();
-        for (net, name) in &self.ends {
-            let here = arrival[*net as usize];
-            let known = longest.entry(name).or_insert(here);
-            if here.0 > known.0 {
-                *known = here;
-            }
-        }
-        let start = |net: u32| match &self.drivers[net as usize] {
-            Some(Driver::Start(name)) => name.clone(),
-            _ => "nothing".into(),
-        };
-        let routes = longest.into_iter().map(|(to, (levels, net))| Route {
-            levels,
-            from: start(net),
-            to: to.to_owned(),
-        });
-        let mut routes: Vec<Route> = routes.collect();
-        routes.sort_by(|a, b| b.levels.cmp(&a.levels).then_with(|| a.to.cmp(&b.to)));
-        let first = |product| {
-            routes
-                .iter()
-                .find(|route| is_product(&route.to) == product)
-                .cloned()
-        };
-        let nowhere = || Route {
-            levels: 0,
-            from: "nothing".into(),
-            to: "nothing".into(),
-        };
-        Ok(Depth {
-            block,
-            parameters: Vec::new(),
-            logic: first(false).unwrap_or_else(nowhere),
-            product: first(true),
-            cells: self.cells,
-            flip_flops: self.flip_flops,
-            memory_bits: 0,
-            too_long: routes
-                .iter()
-                .filter(|route| route.levels > limit(block, &route.to, exceptions))
-                .cloned()
-                .collect(),
-        })
-    }
-}
-
-/// A name without the number of its bit.
-fn base(name: &str) -> &str {
-    match name.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) {
-        Some((base, bit)) if bit.bytes().all(|b| b.is_ascii_digit()) => base,
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NETLIST: &str = "\
-.model m
-.inputs clk a[0] a[1] b
-.outputs y
-.names $true
-1
-.subckt $_AND_ A=a[0] B=a[1] Y=n1
-.subckt $_NOT_ A=n1 Y=n2
-.subckt $_XOR_ A=n2 B=held_q Y=n3
-.names n3 y
-1 1
-.subckt $_DFFE_PP_ C=clk D=n1 E=b Q=held_q
-.subckt $_DFF_P_ C=clk D=n3 Q=g.product_q[4]
-.subckt $paramod$12\\ram_1r1w clk=clk wr_en=n2 rd_data[0]=n4
-.subckt $_AND_ A=n4 B=n4 Y=n5
-.subckt $_DFF_P_ C=clk D=n5 Q=w_q
-.end
-";
-
-    #[test]
-    fn paths_end_in_registers_outputs_and_rams() {
-        let depth = depth_of(NETLIST).unwrap();
-        let route = |levels, from: &str, to: &str| Route {
-            levels,
-            from: from.into(),
-            to: to.into(),
-        };
-        assert_eq!(depth.logic, route(3, "a", "y"));
-        assert_eq!(depth.product, Some(route(3, "a", "g.product_q")));
-        assert_eq!((depth.cells, depth.flip_flops), (4, 3));
-        assert_eq!(depth.too_long, []);
-        let without = |cells: &[&str]| {
-            let rest = NETLIST
-                .lines()
-                .filter(|line| !cells.iter().any(|cell| line.contains(cell)));
-            depth_of(&rest.map(|line| format!("{line}\n")).collect::<String>())
-                .unwrap()
-                .logic
-        };
-        assert_eq!(without(&["XOR"]), route(2, "a", "RAM wr_en"));
-        assert_eq!(without(&["XOR", "NOT", "Y=n1"]), route(1, "RAM rd_data", "w_q"));
-    }
-
-    #[test]
-    fn a_loop_and_an_unknown_cell_are_refused() {
-        let looped = ".subckt $_AND_ A=x B=y Y=z\n.subckt $_NOT_ A=z Y=x\n";
-        assert!(depth_of(looped).is_err());
-        assert!(depth_of(".subckt $_DLATCH_P_ E=a D=b Q=c\n").is_err());
-    }
-
     #[test]
     fn limits() {
         let exceptions = [Exception {
-            block: "a",
+            module: "a",
             to: "u_*.x_q",
             levels: 30,
             reason: "",
@@ -569,5 +344,30 @@ mod tests {
         assert_eq!(limit("b", "u_y.x_q"), LIMIT);
         assert_eq!(limit("b", "product.x_q"), LIMIT);
         assert_eq!(limit("b", "g.low_product_q"), PRODUCT_LIMIT);
+    }
+
+    #[test]
+    fn the_deepest_stands_for_a_block() {
+        let depth = |block: &str, levels, cells| Depth {
+            block: block.into(),
+            parameters: BTreeMap::new(),
+            logic: Route {
+                levels,
+                from: String::new(),
+                to: String::new(),
+            },
+            product: None,
+            cells,
+            flip_flops: 0,
+            memory_bits: 0,
+            too_long: Vec::new(),
+        };
+        let all = [
+            depth("a", 3, 9),
+            depth("b", 5, 1),
+            depth("a", 4, 1),
+            depth("b", 5, 2),
+        ];
+        assert_eq!(deepest(&all), [&all[2], &all[3]]);
     }
 }

@@ -1,5 +1,6 @@
 //! prob × V array: weighted sums of the kept values, scaled to output rows.
 
+use super::av_column::AvColumn;
 use super::av_rescale::{self, AvRescale};
 use super::ram_1r1w::Ram1r1w;
 use super::{Cost, Field, Interface, Latency, Module, Parameter, Stream, count_bits, override_or};
@@ -15,31 +16,31 @@ pub struct AvArray;
 const MOST_BEATS: u32 = 4;
 
 /// Sizes of a configuration that the template, the latencies and the cost share.
-struct Shape {
+pub(super) struct Shape {
     /// Columns: the largest head dimension.
     columns: u32,
     /// Elements of a beat in a column.
-    groups: u32,
+    pub(super) groups: u32,
     /// Steps by which head dimensions below the largest add their columns.
     folds: u32,
     /// Output beats of a row at the smallest head dimension.
     least_beats: u32,
     /// Levels of the sum of a beat.
-    levels: Vec<Level>,
+    pub(super) levels: Vec<Level>,
     /// Levels of the sum of an output beat's absolute values.
     magnitude_levels: Vec<Level>,
 }
 
 /// One registered level of a sum: up to four lanes of the level before make one.
 #[derive(Serialize)]
-struct Level {
+pub(super) struct Level {
     /// From 0.
     number: u32,
     /// Register stage that the level reads, the first one's given with its terms.
     stage: u32,
     /// Register without `_q`.
     name: String,
-    lanes: u32,
+    pub(super) lanes: u32,
     width: u32,
     /// Localparam of the width.
     width_name: String,
@@ -133,7 +134,7 @@ pub(super) fn magnitude_bits(config: &Config) -> u32 {
 }
 
 impl Shape {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let products = Terms {
             name: "products",
             width_name: "PROD_W",
@@ -160,9 +161,22 @@ impl Shape {
         }
     }
 
-    /// Registers from admission to the accumulators.
+    /// Register stages of a column: products, levels of sums, accumulator.
+    pub(super) fn column_stages(&self) -> u32 {
+        self.levels.len() as u32 + 2
+    }
+
+    /// Register that holds the sum of a beat in a column, and its width.
+    pub(super) fn beat(&self, config: &Config) -> (String, u32) {
+        match self.levels.last() {
+            Some(level) => (format!("{}_q", level.name), level.width),
+            None => ("products_q".to_owned(), config.prob_width + config.width),
+        }
+    }
+
+    /// Registers from admission to the accumulators: the operands, and those of a column.
     fn stages(&self) -> u32 {
-        self.levels.len() as u32 + 3
+        1 + self.column_stages()
     }
 
     /// Registers from the accumulators to a finished output beat.
@@ -199,7 +213,7 @@ impl Module for AvArray {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["stream_reg", "av_rescale", "stream_fifo"]
+        &["stream_reg", "av_column", "av_rescale", "stream_fifo"]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
@@ -248,11 +262,7 @@ impl Module for AvArray {
 
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
         let shape = Shape::new(config);
-        let product_w = config.prob_width + config.width;
-        let (beat_sum, beat_w) = match shape.levels.last() {
-            Some(level) => (format!("{}_q", level.name), level.width),
-            None => ("products_q".to_owned(), product_w),
-        };
+        let (_, beat_w) = shape.beat(config);
         let beat_size = shape.magnitude_levels.last().expect("eight output lanes or more");
         let mut context = tera::Context::new();
         context.insert("multipliers", &config.multipliers);
@@ -260,7 +270,6 @@ impl Module for AvArray {
         context.insert("count_w", &count_bits(config.vector_lanes()));
         context.insert("prob_w", &config.prob_width);
         context.insert("value_w", &config.width);
-        context.insert("product_w", &product_w);
         context.insert("out_w", &config.out_width);
         context.insert("columns", &shape.columns);
         context.insert("groups", &shape.groups);
@@ -270,11 +279,11 @@ impl Module for AvArray {
         context.insert("folds", &shape.folds);
         context.insert("least_beats", &shape.least_beats);
         context.insert("most_beats", &MOST_BEATS);
-        context.insert("levels", &shape.levels);
         context.insert("levels_count", &shape.levels.len());
-        context.insert("beat_sum", &beat_sum);
         context.insert("beat_w", &beat_w);
         context.insert("magnitude_levels", &shape.magnitude_levels);
+        let wide = |level: &Level| level.lanes > 1;
+        context.insert("wide_sizes", &shape.magnitude_levels.iter().any(wide));
         context.insert("magnitude_stages", &shape.magnitude_stages());
         context.insert("beat_size", &format!("{}_q", beat_size.name));
         context.insert("beat_size_width", &beat_size.width_name);
@@ -313,8 +322,9 @@ impl Module for AvArray {
         let magnitude_depth =
             (latency + shape.magnitude_stages() + 2 * shape.least_beats - 1) / shape.least_beats;
         let ram = |width, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())]);
+        let column = AvColumn.cost(config, &[]);
         let array = Cost {
-            multipliers: config.multipliers.into(),
+            multipliers: column.multipliers * u64::from(shape.columns),
             ..Cost::default()
         };
         array + AvRescale.cost(config, &[]) + ram(pop_w, pop_depth) + ram(magnitude_w, magnitude_depth)

@@ -1,6 +1,7 @@
 //! Output scaling of the prob × V array: exact product, one rounding, one saturation.
 
 use super::av_array::sum_bits;
+use super::av_rescale_lane::AvRescaleLane;
 use super::{Cost, Direction, Field, Interface, Module, Parameter, override_or};
 use crate::config::Config;
 
@@ -9,9 +10,6 @@ pub struct AvRescale;
 
 /// Cycles from a beat in to the beat out.
 pub(crate) const STAGES: u32 = 6;
-
-/// Chunks that a sum is cut into, each with a multiplier.
-const CHUNKS: u64 = 4;
 
 /// Verilog parameters, resolved: lanes, bits of a sum, bits of a tag.
 fn shape(config: &Config, overrides: &[(&str, u64)]) -> (u64, u64, u64) {
@@ -33,7 +31,7 @@ impl Module for AvRescale {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &[]
+        &["av_rescale_lane"]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
@@ -71,7 +69,7 @@ impl Module for AvRescale {
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let (lanes, ..) = shape(config, overrides);
         Cost {
-            multipliers: lanes * CHUNKS,
+            multipliers: lanes * AvRescaleLane.cost(config, &[]).multipliers,
             ..Cost::default()
         }
     }

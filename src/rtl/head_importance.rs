@@ -77,5 +77,5 @@ impl Module for HeadImportance {
 
 /// From a read to its key: the store, then the FIFO of keys.
 fn latency(config: &Config) -> u32 {
-    2 * (config.ram_latency + 2)
+    2 * (config.ram_latency + 2) + 1
 }

@@ -362,7 +362,8 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-fn default_cache() -> PathBuf {
+/// Where what tools made is kept: `$SPATTEN_CACHE`, else `spatten-gen` in `$XDG_CACHE_HOME` or `~/.cache`.
+pub(crate) fn default_cache() -> PathBuf {
     let set = |name: &str| {
         std::env::var_os(name)
             .filter(|v| !v.is_empty())

@@ -16,6 +16,7 @@ pub mod system;
 mod toolchain;
 
 pub use beats::{BeatMut, Beats, Layout};
+pub(crate) use library::default_cache;
 pub use library::{Builder, Checks, Design, Library};
 pub use toolchain::{VERILATOR_FLOOR, Verilator, candidates};
 

@@ -59,9 +59,8 @@ module av_array #(
   localparam VALUE_W     = {{ value_w }};
   localparam COLUMNS     = {{ columns }};  // the largest head dimension
   localparam GROUPS      = {{ groups }};  // elements of a beat in a column
-  localparam PROD_W      = {{ product_w }};
   localparam BEAT_W      = {{ beat_w }};  // bits of the sum of a beat in a column
-  localparam ROW_W       = PROD_W + $clog2(MAX_ROW);
+  localparam ROW_W       = PROB_W + VALUE_W + $clog2(MAX_ROW);
   localparam SUM_W       = (ROW_W > BEAT_W) ? ROW_W : BEAT_W;  // bits of the sum of a row
   localparam OUT_LANES   = {{ output_lanes }};
   localparam OUT_W       = {{ out_w }};
@@ -225,73 +224,32 @@ module av_array #(
 
   // ---- columns: products, sum of the beat, sum of the row --------------------------------------------------------------------
 
-  {% for level in levels %}
-  localparam {{ level.width_name }} = {{ level.width }};  // bits of a sum of up to {{ level.terms_below }} products
-  {% endfor %}
-
   wire [COLUMNS*SUM_W-1:0] row_sums;
 
   genvar column;
   genvar group;
-  genvar node;
   generate
     for (column = 0; column < COLUMNS; column = column + 1) begin : g_column
-      reg [GROUPS*PROD_W-1:0] products_q;
+      wire [ GROUPS*PROB_W-1:0] probs;
+      wire [GROUPS*VALUE_W-1:0] values;
 
-      for (group = 0; group < GROUPS; group = group + 1) begin : g_multiplier
+      for (group = 0; group < GROUPS; group = group + 1) begin : g_operand
         localparam ELEMENT = group * COLUMNS + column;
 
-        wire        [   PROB_W-1:0] prob = prob_q[ELEMENT/32*PROB_W+:PROB_W];
-        wire        [  VALUE_W-1:0] value = value_q[ELEMENT*VALUE_W+:VALUE_W];
-        wire signed [PROD_W-1:0] prob_factor = {{VALUE_W{1'b0}}, prob};
-        wire signed [PROD_W-1:0] value_factor = {{PROB_W{value[VALUE_W-1]}}, value};
-
-        always @(posedge clk) begin
-          if (valid_q[0]) products_q[group*PROD_W+:PROD_W] <= prob_factor * value_factor;
-        end
+        assign probs[group*PROB_W+:PROB_W]    = prob_q[ELEMENT/32*PROB_W+:PROB_W];
+        assign values[group*VALUE_W+:VALUE_W] = value_q[ELEMENT*VALUE_W+:VALUE_W];
       end
 
-      {% for level in levels %}
-      // Sums of up to four, {{ level.from_lanes }} to {{ level.lanes }}.
-      reg [{% if level.lanes > 1 %}{{ level.lanes }}*{% endif %}{{ level.width_name }}-1:0] {{ level.name }}_q;
-      {% if level.spare > 0 %}
-      wire [{{ level.padded }}*{{ level.from_width_name }}-1:0] {{ level.from_name }}_padded =
-          {{ "{{" }}{{ level.spare }} * {{ level.from_width_name }} {1'b0}}, {{ level.from_name }}_q};
-      {% endif %}
-
-      {% if level.lanes > 1 %}
-      for (node = 0; node < {{ level.lanes }}; node = node + 1) begin : g_{{ level.name }}
-        wire [4*{{ level.from_width_name }}-1:0] terms =
-            {{ level.from_name }}_{% if level.spare > 0 %}padded{% else %}q{% endif %}[4*node*{{ level.from_width_name }}+:4*{{ level.from_width_name }}];
-
-        always @(posedge clk) begin
-          if (valid_q[{{ level.stage }}]) begin
-            {{ level.name }}_q[node*{{ level.width_name }}+:{{ level.width_name }}] <=
-                {{ level.sum | indent(width=16) }};
-          end
-        end
-      end
-      {% else %}
-      always @(posedge clk) begin
-        if (valid_q[{{ level.stage }}]) begin
-          {{ level.name }}_q <=
-              {{ level.sum | indent(width=14) }};
-        end
-      end
-      {% endif %}
-
-      {% endfor %}
-      reg  [ SUM_W-1:0] row_sum_q;
-      wire [BEAT_W-1:0] beat_sum = {{ beat_sum }};
-
-      always @(posedge clk) begin
-        if (valid_q[STAGES-2]) begin
-          row_sum_q <= (first_q ? {SUM_W{1'b0}} : row_sum_q)
-                     + {{(SUM_W - BEAT_W + 1){beat_sum[BEAT_W-1]}}, beat_sum[BEAT_W-2:0]};
-        end
-      end
-
-      assign row_sums[column*SUM_W+:SUM_W] = row_sum_q;
+      av_column #(
+          .SUM_W(SUM_W)
+      ) u_column (
+          .clk    (clk),
+          .step   (valid_q[STAGES-2:0]),
+          .first  (first_q),
+          .probs  (probs),
+          .values (values),
+          .row_sum(row_sums[column*SUM_W+:SUM_W])
+      );
     end
   endgenerate
 
@@ -485,6 +443,9 @@ module av_array #(
   reg [OUT_LANES*OUT_W-1:0] sizes_q;
 
   genvar element;
+  {% if wide_sizes %}
+  genvar node;
+  {% endif %}
   generate
     for (element = 0; element < OUT_LANES; element = element + 1) begin : g_size
       wire [OUT_W-1:0] out = out_data[element*OUT_W+:OUT_W];

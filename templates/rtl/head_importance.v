@@ -43,7 +43,7 @@ module head_importance (
   localparam DEPTH        = (HEADS > 2) ? HEADS : 2;
   localparam HEAD_W       = {{ head_w }};
   localparam LAST         = HEADS - 1;
-  localparam STORE_STAGES = {{ config.ram_latency + 2 }};  // from an operation to the value that it reads
+  localparam STORE_STAGES = {{ config.ram_latency + 3 }};  // from an operation to the value that it reads
   localparam KEY_DEPTH    = 16;  // keys under way or waiting; enough for one every cycle
   localparam KEY_COUNT_W  = 5;
 
@@ -90,8 +90,27 @@ module head_importance (
 
   // ---- the store -------------------------------------------------------------------------------------
 
+  // What it does next: an operation, or the next head of a sweep.
+  reg               op_valid_q;
+  reg [ HEAD_W-1:0] op_id_q;
+  reg               op_zero_q;
+  reg               op_scale_q;
+  reg [       31:0] op_amount_q;
+
   wire adds = push_code == ADD || push_code == WRITE;
   wire [31:0] value;
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) op_valid_q <= 1'b0;
+    else op_valid_q <= sweeping_q || (push && (adds || is_read));
+  end
+
+  always @(posedge clk) begin
+    op_id_q     <= sweeping_q ? sweep_head_q : push_id;
+    op_zero_q   <= sweeping_q ? !sweep_scale_q : push_code == WRITE;
+    op_scale_q  <= sweeping_q && sweep_scale_q;
+    op_amount_q <= (adds && !sweeping_q) ? push_value : 32'd0;
+  end
 
   importance_store #(
       .BANKS (1),
@@ -100,12 +119,12 @@ module head_importance (
   ) u_store (
       .clk      (clk),
       .{{ rst.port }}({{ rst.port }}),
-      .op_valid (sweeping_q || (push && (adds || is_read))),
-      .op_addr  (sweeping_q ? sweep_head_q : push_id),
-      .op_zero  (sweeping_q ? !sweep_scale_q : push_code == WRITE),
-      .op_scale (sweeping_q && sweep_scale_q),
+      .op_valid (op_valid_q),
+      .op_addr  (op_id_q),
+      .op_zero  (op_zero_q),
+      .op_scale (op_scale_q),
       .op_shift (sweep_shift_q),
-      .op_amount((adds && !sweeping_q) ? push_value : 32'd0),
+      .op_amount(op_amount_q),
       .values   (value)
   );
 
