@@ -10,11 +10,14 @@ pub mod datapath;
 mod lists;
 pub mod measure;
 mod primitives;
+pub mod registers;
 pub mod rows;
 pub mod soak;
 pub mod system;
+mod core_testbench;
 mod testbench;
 
+pub use core_testbench::example;
 pub use testbench::testbenches;
 
 use crate::config::{Config, Params};

@@ -7,11 +7,11 @@
 
 use crate::config::Config;
 use crate::golden::case::{Case, Executed, Outcome, StateWrite};
-use crate::golden::command::{KeyMode, LayerCommand, Mode, ValueMode};
+use crate::golden::command::LayerCommand;
 use crate::golden::planes::{Image, SECTOR, Tensor, address_mask};
 use crate::golden::sectors::Sectors;
 use crate::golden::sequence::Work;
-use crate::rtl::register_map::{COUNTERS, ERRORS, REGIONS, Register, RegisterMap, register_map};
+use crate::rtl::register_map::{COUNTERS, ERRORS, Register};
 use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Traffic};
 use crate::sim::{Builder, Checks};
 use anyhow::{Context as _, anyhow, ensure};
@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use super::registers::Registers;
 use super::{Mutant, Point};
 
 /// AXI's OKAY.
@@ -74,7 +75,7 @@ pub fn error_code(code: u32) -> (&'static str, &'static str) {
 }
 
 /// The code of an error by the name that the golden model gives it.
-fn code_of(rule: &str) -> u32 {
+pub(super) fn code_of(rule: &str) -> u32 {
     let name = rule.replace('-', "_");
     ERRORS.iter().find(|e| e.1 == name).map_or(u32::MAX, |e| e.0)
 }
@@ -118,8 +119,7 @@ pub struct ReadState {
 pub struct Host {
     /// The core with its memory.
     pub system: System,
-    map: RegisterMap,
-    by_name: HashMap<String, usize>,
+    registers: Registers,
     config: Config,
     bases: Vec<u64>,
     shadow: BTreeMap<u32, u32>,
@@ -143,17 +143,9 @@ impl Host {
         bases: &[u64],
         seed: u64,
     ) -> anyhow::Result<Self> {
-        let map = register_map(config);
-        let by_name = map
-            .registers
-            .iter()
-            .enumerate()
-            .map(|(index, register)| (register.name.clone(), index))
-            .collect();
         let mut host = Host {
             system: System::new(library, memory, seed)?,
-            map,
-            by_name,
+            registers: Registers::new(config),
             config: config.clone(),
             bases: bases.to_vec(),
             shadow: BTreeMap::new(),
@@ -181,6 +173,7 @@ impl Host {
         self.system.reset(4)?;
         // Descriptors and settings are zero after reset, but for what the map says.
         self.shadow = self
+            .registers
             .map
             .registers
             .iter()
@@ -191,7 +184,7 @@ impl Host {
         self.first_doorbell = None;
         let mut writes = Vec::new();
         for (channel, base) in self.bases.clone().into_iter().enumerate() {
-            writes.extend(self.halves(&format!("channel_base_{channel}"), base));
+            writes.extend(self.registers.halves(&format!("channel_base_{channel}"), base));
         }
         let both = self.pack("interrupt_enable", &[("done", 1), ("error", 1)]);
         writes.push(both);
@@ -203,8 +196,7 @@ impl Host {
     /// # Panics
     /// When the map has none.
     pub fn register(&self, name: &str) -> &Register {
-        let index = self.by_name.get(name);
-        &self.map.registers[*index.unwrap_or_else(|| panic!("no register `{name}`"))]
+        self.registers.register(name)
     }
 
     /// Address of a register and the word that its fields make; what does not fit a field is cut off.
@@ -212,23 +204,7 @@ impl Host {
     /// # Panics
     /// When the map has no such register or field.
     pub fn pack(&self, name: &str, values: &[(&str, u32)]) -> (u32, u32) {
-        let register = self.register(name);
-        let mut word = 0;
-        for (field, value) in values {
-            let found = register.fields.iter().find(|f| f.name == *field);
-            let found = found.unwrap_or_else(|| panic!("no field `{field}` in `{name}`"));
-            let mask = ((1u64 << found.width) - 1) as u32;
-            word |= (value & mask) << found.lsb;
-        }
-        (register.offset, word)
-    }
-
-    /// The two registers of an address.
-    fn halves(&self, name: &str, value: u64) -> [(u32, u32); 2] {
-        [("low", value as u32), ("high", (value >> 32) as u32)].map(|(half, word)| {
-            let register = self.register(&format!("{name}_{half}"));
-            (register.offset, word & register.mask())
-        })
+        self.registers.pack(name, values)
     }
 
     /// Writes registers that keep their values, those that change; all must be answered with OKAY.
@@ -277,113 +253,7 @@ impl Host {
 
     /// Every register of the descriptor of a command: address and value.
     pub fn descriptor(&self, command: &LayerCommand) -> Vec<(u32, u32)> {
-        let LayerCommand {
-            tokens,
-            heads,
-            keys,
-            values,
-            accumulate,
-            ..
-        } = command;
-        let flag = u32::from;
-        let key_mode = match keys.mode {
-            KeyMode::Never => 0,
-            KeyMode::Always => 1,
-            KeyMode::Auto => 2,
-            KeyMode::Mask => 3,
-        };
-        let value_mode = match values.mode {
-            ValueMode::Never => 0,
-            ValueMode::Always => 1,
-            ValueMode::WithRow => 2,
-        };
-        let mut writes = vec![
-            self.pack(
-                "mode",
-                &[
-                    ("generation", flag(command.mode == Mode::Generation)),
-                    ("causal", flag(command.causal)),
-                    ("key_mode", key_mode),
-                    ("value_mode", value_mode),
-                    ("accumulate_tokens", flag(accumulate.tokens)),
-                    ("accumulate_heads", flag(accumulate.heads)),
-                    ("head_shift", accumulate.head_shift.into()),
-                ],
-            ),
-            self.pack("query", &[("token", command.query)]),
-            self.pack(
-                "shape",
-                &[("head_dim", command.head_dim), ("group", command.group)],
-            ),
-            self.pack(
-                "key_bits",
-                &[
-                    ("msb", keys.msb),
-                    ("lsb", keys.lsb),
-                    ("threshold", keys.threshold.into()),
-                ],
-            ),
-            self.pack("value_bits", &[("msb", values.msb), ("lsb", values.lsb)]),
-            self.pack("value_ratio", &[("ratio", values.ratio)]),
-        ];
-        for (name, factor) in [("scale", command.scale), ("output_scale", command.output)] {
-            let fields = [
-                ("mantissa", factor.mantissa.into()),
-                ("shift", factor.shift.into()),
-            ];
-            writes.push(self.pack(name, &fields));
-        }
-        writes.push(self.pack(
-            "token_operations",
-            &[
-                ("clear", flag(tokens.clear)),
-                ("append", flag(tokens.append)),
-                ("reset", flag(tokens.reset)),
-                ("prune_before", flag(tokens.prune_before.is_some())),
-                ("prune_after", flag(tokens.prune_after.is_some())),
-                ("scale", tokens.scale.into()),
-            ],
-        ));
-        writes.push(self.pack(
-            "head_operations",
-            &[
-                ("clear", flag(heads.clear)),
-                ("reset", flag(heads.reset)),
-                ("prune_before", flag(heads.prune_before.is_some())),
-                ("prune_after", flag(heads.prune_after.is_some())),
-                ("scale", heads.scale.into()),
-            ],
-        ));
-        // What a command does not use stays as it was.
-        for (time, prune) in [("before", tokens.prune_before), ("after", tokens.prune_after)] {
-            if let Some(prune) = prune {
-                writes.push(self.pack(&format!("token_prune_{time}"), &[("k", prune.k.into())]));
-                let guards = [("first", prune.first.into()), ("last", prune.last.into())];
-                writes.push(self.pack(&format!("token_guards_{time}"), &guards));
-            }
-        }
-        if heads.prune_before.is_some() || heads.prune_after.is_some() {
-            let k = |prune: Option<crate::golden::command::HeadPrune>| prune.map_or(0, |p| p.k.into());
-            let fields = [("before", k(heads.prune_before)), ("after", k(heads.prune_after))];
-            writes.push(self.pack("head_prune", &fields));
-        }
-        if keys.mode == KeyMode::Mask {
-            for word in 0..self.config.max_heads.div_ceil(32) {
-                let bits = keys.mask.iter().filter(|&&head| head / 32 == word);
-                let bits = bits.fold(0u32, |bits, head| bits | 1 << (head % 32));
-                writes.push(self.pack(&format!("key_mask_{word}"), &[("heads", bits)]));
-            }
-        }
-        for (name, (_, region)) in REGIONS.iter().zip(command.regions.named()) {
-            for (part, value) in [
-                ("base", region.base),
-                ("head_stride", region.head_stride),
-                ("token_stride", region.token_stride),
-            ] {
-                writes.extend(self.halves(&format!("{name}_{part}"), value));
-            }
-        }
-        writes
+        self.registers.descriptor(command)
     }
 
     /// Writes what a command changes in the descriptor.
@@ -549,8 +419,8 @@ impl Host {
             [0, 1, 2, 3].map(|i| answers[i].data)
         };
         let mut window = |name: &str, entries: u32| -> Result<Vec<u32>, HostError> {
-            let window = self.map.windows.iter().find(|w| w.name == name);
-            let (offset, room) = window.map_or((0, 0), |w| (w.offset, w.entries));
+            let window = self.registers.window(name);
+            let (offset, room) = (window.offset, window.entries);
             let reads: Vec<Access> = (0..entries.min(room))
                 .map(|i| Access::Read(offset + 4 * i))
                 .collect();
@@ -569,31 +439,8 @@ impl Host {
 
     /// Accesses that write state.
     pub fn state_accesses(&self, write: &StateWrite) -> Vec<Access> {
-        let mut accesses = Vec::new();
-        let scalar = |name: &str, value: u32| Access::Write(self.register(name).offset, value);
-        let mut window = |name: &str, values: &Option<Vec<u32>>| {
-            let offset = self
-                .map
-                .windows
-                .iter()
-                .find(|w| w.name == name)
-                .map_or(0, |w| w.offset);
-            let values = values.iter().flatten();
-            accesses.extend((0..).zip(values).map(|(i, &v)| Access::Write(offset + 4 * i, v)));
-        };
-        window("token_list", &write.token_list);
-        window("head_list", &write.head_list);
-        window("token_importance", &write.token_importance);
-        window("head_importance", &write.head_importance);
-        accesses.extend(write.length.map(|length| scalar("length", length)));
-        accesses.extend(write.heads.map(|heads| scalar("heads", heads)));
-        for (name, list) in [
-            ("kept_tokens", &write.token_list),
-            ("kept_heads", &write.head_list),
-        ] {
-            accesses.extend(list.as_ref().map(|list| scalar(name, list.len() as u32)));
-        }
-        accesses
+        let writes = self.registers.state(write).into_iter();
+        writes.map(|(address, value)| Access::Write(address, value)).collect()
     }
 
     /// Writes state.
