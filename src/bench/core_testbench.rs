@@ -72,7 +72,13 @@ pub fn example(config: &Config) -> anyhow::Result<Case> {
             .map(|_| (random.next_u32() as i32 >> (32 - bits)) as i16)
             .collect(),
     };
-    run.load("q", &tensor(config.width), config.width, regions.q, Region::default());
+    run.load(
+        "q",
+        &tensor(config.width),
+        config.width,
+        regions.q,
+        Region::default(),
+    );
     run.load("k", &tensor(8), keys.0, regions.k_msb, regions.k_lsb);
     run.load("v", &tensor(8), values.0, regions.v_msb, regions.v_lsb);
     run.write_state(StateWrite {
@@ -419,7 +425,10 @@ fn memory(config: &Config, case: &Case) -> anyhow::Result<[Vec<u32>; 2]> {
     }
     for (command, executed) in executed(case) {
         for row in &executed.rows {
-            let address = command.regions.out.address(row.head, row.query, config.addr_width);
+            let address = command
+                .regions
+                .out
+                .address(row.head, row.query, config.addr_width);
             top = top.max(address + 2 * u64::from(DIM));
         }
     }
@@ -490,7 +499,11 @@ pub fn files(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
                 if channel == 0 {
                     vectors.push((name.to_owned(), field.width));
                 }
-                format!("m_{name}[{}:{}]", (channel + 1) * field.width - 1, channel * field.width)
+                format!(
+                    "m_{name}[{}:{}]",
+                    (channel + 1) * field.width - 1,
+                    channel * field.width
+                )
             }
             None => field.name.clone(),
         };
@@ -531,7 +544,10 @@ pub fn files(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     context.insert("accesses", &script.length);
     context.insert("names", &script.names);
     context.insert("commands", &commands(&case).count());
-    context.insert("doorbell", &format!("{:05x}", registers.register("doorbell").offset));
+    context.insert(
+        "doorbell",
+        &format!("{:05x}", registers.register("doorbell").offset),
+    );
     let text = render_template(include_str!("../../templates/tb/spatten_top_tb.sv"), &context)?;
     let mut files = BTreeMap::from([
         ("tb/spatten_top_tb.sv".to_owned(), stamped("//", &text)),
@@ -557,7 +573,11 @@ pub fn files(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
 fn c_words(name: &str, words: &[u32]) -> String {
     let values: Vec<String> = words.iter().map(|word| format!("{word}u")).collect();
     // An array has an entry at least.
-    let values = if values.is_empty() { vec!["0u".into()] } else { values };
+    let values = if values.is_empty() {
+        vec!["0u".into()]
+    } else {
+        values
+    };
     format!("static const uint32_t {name}[] = {{{}}};\n", values.join(", "))
 }
 
@@ -596,7 +616,8 @@ fn c_layer(command: &LayerCommand) -> String {
         Mode::Generation => "GENERATION",
     };
     let mask = command.keys.mask.iter().fold(0u32, |bits, head| bits | 1 << head);
-    let tokens = |prune: Option<crate::golden::cascade::Prune>| c_prune(prune.map(|p| (p.k, p.first, p.last)));
+    let tokens =
+        |prune: Option<crate::golden::cascade::Prune>| c_prune(prune.map(|p| (p.k, p.first, p.last)));
     let heads = |prune: Option<HeadPrune>| c_prune(prune.map(|p| (p.k, 0, 0)));
     let (t, h) = (&command.tokens, &command.heads);
     let r = &command.regions;
@@ -695,11 +716,7 @@ fn c_case(case: &Case) -> String {
             .join(", ")
         );
     }
-    let bases: Vec<String> = case
-        .channel_bases
-        .iter()
-        .map(|base| format!("{base}u"))
-        .collect();
+    let bases: Vec<String> = case.channel_bases.iter().map(|base| format!("{base}u")).collect();
     let _ = write!(
         text,
         "\n#define CASE_TOKENS {length}u\n#define CASE_HEADS {heads}u\n\n\

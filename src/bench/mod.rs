@@ -6,6 +6,8 @@
 //! noticed).
 
 mod axi_memory;
+pub mod core_faults;
+mod core_testbench;
 pub mod datapath;
 mod lists;
 pub mod measure;
@@ -14,7 +16,6 @@ pub mod registers;
 pub mod rows;
 pub mod soak;
 pub mod system;
-mod core_testbench;
 mod testbench;
 
 pub use core_testbench::example;

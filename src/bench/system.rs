@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use super::core_faults::{self, Fault};
 use super::registers::Registers;
 use super::{Mutant, Point};
 
@@ -136,15 +137,9 @@ impl Host {
     ///
     /// # Errors
     /// When the core does not do as it should.
-    pub fn new(
-        library: &Arc<SystemLibrary>,
-        config: &Config,
-        memory: &MemoryModel,
-        bases: &[u64],
-        seed: u64,
-    ) -> anyhow::Result<Self> {
+    pub fn new(system: System, config: &Config, bases: &[u64]) -> anyhow::Result<Self> {
         let mut host = Host {
-            system: System::new(library, memory, seed)?,
+            system,
             registers: Registers::new(config),
             config: config.clone(),
             bases: bases.to_vec(),
@@ -197,6 +192,14 @@ impl Host {
     /// When the map has none.
     pub fn register(&self, name: &str) -> &Register {
         self.registers.register(name)
+    }
+
+    /// Address of entry 0 of a table of the state.
+    ///
+    /// # Panics
+    /// When the map has none of that name.
+    pub fn window(&self, name: &str) -> u32 {
+        self.registers.window(name).offset
     }
 
     /// Address of a register and the word that its fields make; what does not fit a field is cut off.
@@ -440,7 +443,9 @@ impl Host {
     /// Accesses that write state.
     pub fn state_accesses(&self, write: &StateWrite) -> Vec<Access> {
         let writes = self.registers.state(write).into_iter();
-        writes.map(|(address, value)| Access::Write(address, value)).collect()
+        writes
+            .map(|(address, value)| Access::Write(address, value))
+            .collect()
     }
 
     /// Writes state.
@@ -648,10 +653,12 @@ pub struct Ran {
 }
 
 /// The whole core, built for a configuration.
+#[derive(Clone)]
 pub struct Rig {
     /// The configuration.
     pub config: Config,
     library: Arc<SystemLibrary>,
+    fault: u32,
 }
 
 impl Rig {
@@ -674,6 +681,7 @@ impl Rig {
         Ok(Rig {
             config: config.clone(),
             library: builder.build_system(&design, checks)?,
+            fault: 0,
         })
     }
 
@@ -692,7 +700,28 @@ impl Rig {
         Ok(Rig {
             config: config.clone(),
             library: builder.build_system(&design, Checks::All)?,
+            fault: 0,
         })
+    }
+
+    /// Builds the core with faults that [`Rig::with_fault`] shows one by one.
+    ///
+    /// # Errors
+    /// As [`core_faults::design`], or when the Verilog cannot be built.
+    pub fn faulty(builder: &Builder, config: &Config, faults: &[Fault]) -> anyhow::Result<Self> {
+        Ok(Rig {
+            config: config.clone(),
+            library: builder.build_system(&core_faults::design(config, faults)?, Checks::All)?,
+            fault: 0,
+        })
+    }
+
+    /// The same core with one of its faults, by its place from 1 on.
+    pub fn with_fault(&self, fault: u32) -> Self {
+        Rig {
+            fault,
+            ..self.clone()
+        }
     }
 
     /// A host with a core just reset; `seed` draws the power-up contents.
@@ -700,7 +729,9 @@ impl Rig {
     /// # Errors
     /// When the core does not do as it should.
     pub fn host(&self, memory: &MemoryModel, bases: &[u64], seed: u64) -> anyhow::Result<Host> {
-        Host::new(&self.library, &self.config, memory, bases, seed)
+        let mut system = System::new(&self.library, memory, seed)?;
+        system.fault(self.fault);
+        Host::new(system, &self.config, bases)
     }
 
     /// Runs a case from reset and compares every answer, or without `verify` only the counters; `progress` is told the commands done so far. The inner error

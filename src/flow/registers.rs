@@ -33,11 +33,16 @@ pub fn c_header(config: &Config) -> String {
     }
     text += "\n/* What software is made for. */\n";
     let mask = ((1u128 << config.addr_width) - 1) as u64;
-    let first = map.registers.iter().filter(|register| {
-        matches!(register.role, Role::Descriptor) && register.offset < FIRST_REGION
-    });
+    let first = map
+        .registers
+        .iter()
+        .filter(|register| matches!(register.role, Role::Descriptor) && register.offset < FIRST_REGION);
     let constants = [
-        ("ID_EXPECTED", format!("0x{IDENTIFICATION:08x}u"), "what ID reads as"),
+        (
+            "ID_EXPECTED",
+            format!("0x{IDENTIFICATION:08x}u"),
+            "what ID reads as",
+        ),
         (
             "MAP_VERSION_EXPECTED",
             format!("0x{MAP_VERSION:08x}u"),

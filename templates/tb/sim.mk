@@ -74,12 +74,14 @@ sim-icarus-$(1): $(ICARUS_DIR)/$(1).vvp
 endef
 $(foreach block,$(BLOCKS),$(eval $(call block_rules,$(block))))
 
-# The whole core: one program, whose accesses come from a file or, with +DRIVER, from the C driver. It runs for a few
-# thousand cycles only, so what costs is compiling: it is not optimised.
+# The whole core: one program, whose accesses come from a file or, with +DRIVER, from the C driver. Compiling is what costs,
+# so it is not optimised and runs few seeds: 3 has a reset in mid-layer.
 CORE_SOURCES := tb/spatten_top_tb.sv tb/tb_axi_memory.sv $(shell cat spatten.f)
 CORE_DIR     := $(VERILATOR_DIR)/spatten_top
 CORE_PROGRAM := $(CORE_DIR)/Vspatten_top_tb
 CORE_VECTORS := $(wildcard tb/vectors/spatten_top_*.hex)
+CORE_SEEDS   ?= 0 3
+DRIVER_SEEDS ?= 2
 C_FLAGS      := -std=c99 -O1 -Wall -Wextra -Wconversion -pedantic -Werror -Isw
 
 $(CORE_DIR)/driver.o: sw/spatten_driver.c sw/spatten_driver.h sw/spatten_registers.h
@@ -91,14 +93,16 @@ $(CORE_DIR)/program.o: tb/spatten_top_driver.c tb/spatten_top_case.h sw/spatten_
 	@$(CC) $(C_FLAGS) -c -o $@ $<
 
 $(CORE_PROGRAM): $(CORE_SOURCES) $(CORE_DIR)/driver.o $(CORE_DIR)/program.o
-	@$(VERILATOR) $(subst -O1,-O0,$(VERILATOR_FLAGS)) -DSPATTEN_DRIVER -LDFLAGS -pthread \
+	+@$(VERILATOR) $(subst -O1,-O0,$(VERILATOR_FLAGS)) -DSPATTEN_DRIVER -LDFLAGS -pthread \
 	  -MAKEFLAGS "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0" -Mdir $(CORE_DIR) --top-module spatten_top_tb \
 	  $(CORE_SOURCES) $(abspath $(CORE_DIR)/driver.o $(CORE_DIR)/program.o) \
 	  >$(CORE_DIR).log 2>&1 || { cat $(CORE_DIR).log >&2; exit 1; }
 
+sim-spatten_top: override RUN_SEEDS := $(if $(SEED),$(SEED),$(CORE_SEEDS))
 sim-spatten_top: $(CORE_PROGRAM) $(CORE_VECTORS)
 	@$(call run,$(VERILATOR_DIR),spatten_top,$< +verilator+rand+reset+2 +verilator+seed+$$((seed + 1)))
 
+sim-spatten_top_driver: override RUN_SEEDS := $(if $(SEED),$(SEED),$(DRIVER_SEEDS))
 sim-spatten_top_driver: $(CORE_PROGRAM) $(CORE_VECTORS)
 	@$(call run,$(VERILATOR_DIR),spatten_top_driver,$< +DRIVER +verilator+rand+reset+2 +verilator+seed+$$((seed + 1)))
 
