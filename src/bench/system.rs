@@ -764,22 +764,59 @@ impl Rig {
         progress: &dyn Fn(usize),
     ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
         host.load(&image(&self.config, case)?);
-        let mut runner = Runner {
-            host,
-            config: &self.config,
-            flow,
-            verify,
-            pending: Vec::new(),
-            next: 0,
-            first: 0,
-            before: None,
-            ran: Ran::default(),
-        };
+        let mut runner = Runner::new(host, &self.config, flow);
+        runner.verify = verify;
         let result = runner.events(case, progress);
-        runner.ran.total_cycles = runner.host.system.clock().total;
-        runner.ran.traffic = runner.host.traffic();
-        Ok((runner.ran, result))
+        Ok((runner.finish(), result))
     }
+
+    /// Runs a case from reset, one command at a time, and compares nothing: the same case with the answers of the RTL in
+    /// place of those of the golden model, for others to check. What the RTL does not show of a row (keys, kept values,
+    /// largest probability, whether it was redone) stays as it was.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub fn record(
+        &self,
+        host: &mut Host,
+        case: &Case,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<(Ran, Case)> {
+        let mut memory = image(&self.config, case)?;
+        host.load(&memory);
+        let mut runner = Runner::new(host, &self.config, Flow::Single);
+        runner.recorded = Some(Recorded::default());
+        runner.events(case, progress)?;
+        let recorded = runner.recorded.take().unwrap_or_default();
+        for (address, word) in recorded.words {
+            memory.write(address, &word.to_le_bytes());
+        }
+        let mut answered = case.clone();
+        answered.summary.memory_sha256 = memory.sha256();
+        let results = answered
+            .events
+            .iter_mut()
+            .filter_map(|event| event.result.as_mut());
+        for (result, outcome) in results.zip(recorded.outcomes) {
+            *result = outcome;
+        }
+        Ok((runner.finish(), answered))
+    }
+}
+
+/// What the RTL answered.
+#[derive(Clone, Debug, Default)]
+struct Recorded {
+    outcomes: Vec<Outcome>,
+    /// Written to memory, the later over the earlier.
+    words: Vec<(u64, u32)>,
+}
+
+/// What can be seen of a core after commands.
+struct Seen {
+    state: ReadState,
+    written: BTreeMap<u64, u32>,
+    counts: Counts,
 }
 
 /// Everything that a case loads into memory.
@@ -825,6 +862,8 @@ struct Runner<'a> {
     first: usize,
     /// The state as it was read last, where nothing has changed it.
     before: Option<ReadState>,
+    /// Answers are kept, not compared.
+    recorded: Option<Recorded>,
     ran: Ran,
 }
 
@@ -838,6 +877,110 @@ struct Source {
 }
 
 impl<'a> Runner<'a> {
+    fn new(host: &'a mut Host, config: &'a Config, flow: Flow) -> Self {
+        Runner {
+            host,
+            config,
+            flow,
+            verify: true,
+            pending: Vec::new(),
+            next: 0,
+            first: 0,
+            before: None,
+            recorded: None,
+            ran: Ran::default(),
+        }
+    }
+
+    fn finish(mut self) -> Ran {
+        self.ran.total_cycles = self.host.system.clock().total;
+        self.ran.traffic = self.host.traffic();
+        self.ran
+    }
+
+    /// Everything that can be seen; counters are cleared, and what was written is taken.
+    fn look(&mut self, first: usize) -> Result<Seen, Wrong> {
+        let state = self.host.state();
+        let state = self.host(state)?;
+        let counts = self.host.counters();
+        let counts = self.host(counts)?;
+        let written = self.host.written().map_err(|error| {
+            Wrong::Mismatch(Mismatch {
+                command: first,
+                what: "memory".into(),
+                at: String::new(),
+                expected: "whole words".into(),
+                got: error.to_string(),
+                others: 0,
+            })
+        })?;
+        let result = self.host.poke("control", &[("clear_counters", 1)]);
+        self.host(result)?;
+        Ok(Seen {
+            state,
+            written,
+            counts,
+        })
+    }
+
+    /// Keeps what the RTL gave for a command.
+    fn keep(
+        &mut self,
+        command: &LayerCommand,
+        expected: &Outcome,
+        errors: &[u32],
+        seen: &Seen,
+        recorded: &mut Recorded,
+    ) {
+        self.ran.words += seen.written.len() as u64;
+        recorded
+            .words
+            .extend(seen.written.iter().map(|(&at, &word)| (at, word)));
+        recorded.outcomes.push(match errors.last() {
+            Some(&code) => {
+                self.ran.refused += 1;
+                Outcome::Refused {
+                    refused: error_code(code).0.replace('_', "-"),
+                }
+            }
+            None => {
+                self.ran.executed += 1;
+                self.ran.rows += seen.counts.get("rows");
+                let expected = match expected {
+                    Outcome::Executed(executed) => Some(&**executed),
+                    Outcome::Refused { .. } => None,
+                };
+                let mut rows = expected.map_or(Vec::new(), |e| e.rows.clone());
+                for row in &mut rows {
+                    let region = &command.regions.out;
+                    let address = region.address(row.head, row.query, self.config.addr_width);
+                    for (index, pair) in row.output.chunks_exact_mut(2).enumerate() {
+                        let at =
+                            address.wrapping_add(4 * index as u64) & address_mask(self.config.addr_width);
+                        let word = seen.written.get(&at).copied().unwrap_or(0);
+                        pair.copy_from_slice(&[word as i16, (word >> 16) as i16]);
+                    }
+                    row.probs.clear();
+                }
+                let work = expected.map_or(Work::default(), |e| e.work);
+                Outcome::Executed(Box::new(Executed {
+                    rows,
+                    length: seen.state.length,
+                    token_list: seen.state.token_list.clone(),
+                    head_list: seen.state.head_list.clone(),
+                    token_importance: seen.state.token_importance.clone(),
+                    head_importance: seen.state.head_importance.clone(),
+                    sectors: seen.counts.sectors(),
+                    work: Work {
+                        rows: seen.counts.get("rows"),
+                        redone_rows: seen.counts.get("rows_redone"),
+                        ..work
+                    },
+                }))
+            }
+        });
+    }
+
     fn host<T>(&self, result: Result<T, HostError>) -> Result<T, Wrong> {
         result.map_err(|error| Wrong::Host {
             first: self.first,
@@ -889,6 +1032,20 @@ impl<'a> Runner<'a> {
         let result = self.host.drain();
         let errors = self.host(result)?;
         self.ran.cycles += self.host.take_cycles();
+        let seen = self.look(first)?;
+        for (name, value) in &seen.counts.0 {
+            *self.ran.counts.0.entry(name).or_default() += value;
+        }
+        if let (Some(mut recorded), [(_, command, expected)]) = (self.recorded.take(), &pending[..]) {
+            self.keep(command, expected, &errors, &seen, &mut recorded);
+            self.recorded = Some(recorded);
+            if !errors.is_empty() {
+                let result = self.host.poke("control", &[("clear", 1)]);
+                self.host(result)?;
+            }
+            self.first = self.next + 1;
+            return Ok(());
+        }
 
         // Refusals.
         let refusals: Vec<(usize, u32)> = pending
@@ -940,15 +1097,11 @@ impl<'a> Runner<'a> {
                 })
         };
         if self.verify {
-            self.compare_outputs(first, executed())?;
-            self.compare_state(first, executed().next_back())?;
+            self.compare_outputs(first, executed(), &seen.written)?;
+            self.compare_state(first, executed().next_back(), seen.state)?;
         }
 
         // Counters.
-        let result = self.host.counters();
-        let counts = self.host(result)?;
-        let result = self.host.poke("control", &[("clear_counters", 1)]);
-        self.host(result)?;
         let (mut sectors, mut work) = (Sectors::default(), Work::default());
         for (_, _, executed) in executed() {
             sectors += executed.sectors;
@@ -963,7 +1116,7 @@ impl<'a> Runner<'a> {
             ("rows", work.rows),
             ("rows_redone", work.redone_rows),
         ] {
-            let got = counts.get(name);
+            let got = seen.counts.get(name);
             if got != expected {
                 return Err(wrong(
                     first,
@@ -973,9 +1126,6 @@ impl<'a> Runner<'a> {
                     got.to_string(),
                 ));
             }
-        }
-        for (name, value) in counts.0 {
-            *self.ran.counts.0.entry(name).or_default() += value;
         }
         self.ran.refused += refusals.len() as u64;
         self.ran.executed += executed().count() as u64;
@@ -989,9 +1139,8 @@ impl<'a> Runner<'a> {
         &mut self,
         first: usize,
         last: Option<(usize, &LayerCommand, &Executed)>,
+        state: ReadState,
     ) -> Result<(), Wrong> {
-        let result = self.host.state();
-        let state = self.host(result)?;
         if let Some((number, _, executed)) = last {
             compare_state(number, executed, &state)?;
         } else if let Some(before) = self.before.take().filter(|before| *before != state) {
@@ -1012,6 +1161,7 @@ impl<'a> Runner<'a> {
         &mut self,
         first: usize,
         executed: impl Iterator<Item = (usize, &'b LayerCommand, &'b Executed)>,
+        written: &BTreeMap<u64, u32>,
     ) -> Result<(), Wrong> {
         // Rows that lie over each other may be written in any order, so a word may have several right values.
         let mut expected: HashMap<u64, (u32, Source)> = HashMap::new();
@@ -1040,16 +1190,6 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        let written = self.host.written().map_err(|error| {
-            Wrong::Mismatch(Mismatch {
-                command: first,
-                what: "memory".into(),
-                at: String::new(),
-                expected: "whole words".into(),
-                got: error.to_string(),
-                others: 0,
-            })
-        })?;
         self.ran.words += written.len() as u64;
         let place = |at: u64, s: &Source| {
             format!(

@@ -91,10 +91,10 @@ fn every_fault_is_noticed() {
         match random(&faulty, &cases).or_else(|| directed(&faulty)) {
             Some(wrong) => {
                 let first = wrong.lines().next().unwrap_or("");
-                println!("{number}: {}: {first} ({:.1?})", fault.name, start.elapsed());
+                eprintln!("{number}: {}: {first} ({:.1?})", fault.name, start.elapsed());
             }
             None => {
-                println!("{number}: {}: SURVIVES ({:.1?})", fault.name, start.elapsed());
+                eprintln!("{number}: {}: SURVIVES ({:.1?})", fault.name, start.elapsed());
                 survive.push(fault.to_string());
             }
         }
