@@ -8,7 +8,7 @@
 use crate::config::Config;
 use crate::golden::case::{Case, Executed, Outcome, StateWrite};
 use crate::golden::command::LayerCommand;
-use crate::golden::planes::{Image, SECTOR, Tensor, address_mask};
+use crate::golden::planes::{Image, Region, SECTOR, Tensor, address_mask};
 use crate::golden::sectors::Sectors;
 use crate::golden::sequence::Work;
 use crate::rtl::register_map::{COUNTERS, ERRORS, Register};
@@ -34,6 +34,8 @@ pub const QUEUE: u32 = 4;
 const LOOK: u64 = 5000;
 /// Looks without any movement after which the core counts as hung.
 const LOOKS: u32 = 40;
+/// Where outputs go that lie over each other in the case.
+const RECORDED: u64 = 0xc000_0000;
 /// Bytes from the outputs of one queued command to those of the next: what two commands write is not ordered.
 const APART: u64 = 1 << 22;
 
@@ -772,7 +774,8 @@ impl Rig {
 
     /// Runs a case from reset, one command at a time, and compares nothing: the same case with the answers of the RTL in
     /// place of those of the golden model, for others to check. What the RTL does not show of a row (keys, kept values,
-    /// largest probability, whether it was redone) stays as it was.
+    /// largest probability, whether it was redone) stays as it was. Commands whose outputs lie over each other get another
+    /// place for them, where each can be read.
     ///
     /// # Errors
     /// When the run could not be made.
@@ -782,16 +785,31 @@ impl Rig {
         case: &Case,
         progress: &dyn Fn(usize),
     ) -> anyhow::Result<(Ran, Case)> {
+        let mut answered = case.clone();
+        let commands = answered.events.iter_mut();
+        let commands = commands.filter_map(|event| event.command.as_mut().zip(event.result.as_ref()));
+        for (number, (command, outcome)) in (0..).zip(commands) {
+            if let Outcome::Executed(executed) = outcome
+                && overlap(command, executed, self.config.addr_width)
+            {
+                let vector = 2 * u64::from(command.head_dim);
+                command.regions.out = Region {
+                    base: RECORDED + APART * number,
+                    head_stride: vector * u64::from(self.config.max_tokens),
+                    token_stride: vector,
+                };
+            }
+        }
         let mut memory = image(&self.config, case)?;
         host.load(&memory);
         let mut runner = Runner::new(host, &self.config, Flow::Single);
         runner.recorded = Some(Recorded::default());
-        runner.events(case, progress)?;
+        runner.events(&answered, progress)?;
         let recorded = runner.recorded.take().unwrap_or_default();
         for (address, word) in recorded.words {
             memory.write(address, &word.to_le_bytes());
         }
-        let mut answered = case.clone();
+        let ran = runner.finish();
         answered.summary.memory_sha256 = memory.sha256();
         let results = answered
             .events
@@ -800,8 +818,18 @@ impl Rig {
         for (result, outcome) in results.zip(recorded.outcomes) {
             *result = outcome;
         }
-        Ok((runner.finish(), answered))
+        Ok((ran, answered))
     }
+}
+
+/// Whether two rows of a command write the same word.
+fn overlap(command: &LayerCommand, executed: &Executed, addr_width: u32) -> bool {
+    let mut words = std::collections::HashSet::new();
+    executed.rows.iter().any(|row| {
+        let address = command.regions.out.address(row.head, row.query, addr_width);
+        let mut at = (0..row.output.len() as u64 / 2).map(|word| address.wrapping_add(4 * word));
+        at.any(|at| !words.insert(at & address_mask(addr_width)))
+    })
 }
 
 /// What the RTL answered.
