@@ -170,21 +170,30 @@ fn agrees_with_the_rtl_on_random_sequences() {
     assert!(text(&answer).contains(".output[1]"), "{}", text(&answer));
 }
 
-/// Every layer of MiniLM on the emitted core. Takes minutes: `cargo test --release --test second_opinion -- --ignored`.
+/// Three layers of MiniLM on the emitted core.
 #[test]
-#[ignore = "takes minutes"]
+fn agrees_with_the_rtl_on_a_real_sample() {
+    agrees_with_the_rtl_on("tests/data/minilm.safetensors");
+}
+
+/// All of it: `SPATTEN_MINILM=FILE cargo test --release --test second_opinion -- --ignored`.
+#[test]
+#[ignore = "needs the tensors of MiniLM, named by SPATTEN_MINILM"]
 fn agrees_with_the_rtl_on_a_real_model() {
-    let Some(model) = std::env::var_os("SPATTEN_MINILM") else {
-        eprintln!(
-            "SKIPPED: SPATTEN_MINILM does not name the tensors of MiniLM (safetensors, layer.N.{{q,k,v}})"
-        );
-        return;
-    };
+    match std::env::var("SPATTEN_MINILM") {
+        Ok(model) => agrees_with_the_rtl_on(&model),
+        Err(_) => eprintln!("SKIPPED: SPATTEN_MINILM names no file (safetensors, layer.N.{{q,k,v}})"),
+    }
+}
+
+fn agrees_with_the_rtl_on(model: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let model = model.to_str().unwrap();
-    let arguments = ["--preset", "spatten-1-8", "--model", model];
-    let case = answers_of_the_rtl(directory.path(), "minilm.json", &arguments);
-    assert_agreement(&second_opinion(&["--source", model], &[case.clone()]), &[case]);
+    let arguments = ["--preset", "spatten-1-8", "--checks", "--model", model];
+    let case = answers_of_the_rtl(directory.path(), "answers.json", &arguments);
+    let source = Path::new(ROOT).join(model);
+    let cases = [case];
+    let output = second_opinion(&["--source", source.to_str().unwrap()], &cases);
+    assert_agreement(&output, &cases);
 }
 
 #[test]
