@@ -511,10 +511,10 @@ pub static FAULTS: &[Fault] = &[
         replace: "{HEAD_W{1'b0}}",
     },
     Fault {
-        name: "redone by the mask in mode auto",
+        name: "redone by an old mask in any mode",
         module: "row_sequencer",
         find: "assign task_force      = «command_key_mode == 2'd3» &&",
-        replace: "command_key_mode[1]",
+        replace: "1'b1",
     },
     Fault {
         name: "number of values rounded down",
