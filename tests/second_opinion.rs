@@ -144,7 +144,7 @@ fn cache() -> PathBuf {
 #[test]
 fn agrees_with_the_rtl_on_random_sequences() {
     let directory = tempfile::tempdir().unwrap();
-    let cases: Vec<_> = (1..=seeds().min(100).max(20))
+    let cases: Vec<_> = (1..=seeds().clamp(20, 100))
         .map(|seed| {
             let text = seed.to_string();
             let mut arguments = vec!["--preset", "tiny", "--checks", "--random", &text];
