@@ -133,6 +133,12 @@ fn written(rng: &mut impl Rng, config: Config, scope: Scope) -> anyhow::Result<C
             (command.tokens.reset, command.heads.reset) = (true, true);
             command.tokens.append |= length == 0;
         }
+        // Without operations of the state a command's rows run beside those of the one before.
+        if index > 0 && once_in(rng, 3) {
+            let length = run.state().length;
+            (command.tokens, command.heads) = (TokenOps::default(), HeadOps::default());
+            command.query = command.query.min(length.saturating_sub(1));
+        }
         if once_in(rng, 8) {
             corrupt(rng, &config, run.state().length, &mut command);
         }

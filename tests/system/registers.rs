@@ -279,6 +279,8 @@ pub fn interrupts_and_attributes(rig: &Rig) {
         Access::Read(id + 2),
         Access::Write(host.register("mode").offset + 2, 0),
         Access::Write(id, 1),
+        Access::Read(host.window("head_list") + 2),
+        Access::Write(host.register("length").offset + 1, 3),
         Access::Read(host.window("head_list") + 4 * rig.config.max_heads),
     ];
     let answers = host.system.access(&accesses).unwrap();
