@@ -523,6 +523,8 @@ class System<Dut, std::tuple<P...>> {
     }
     ~System() { printed().clear(); }
 
+    // Of a core with faults to choose from: shows this one from now on, or none.
+    void fault(uint32_t number) { Dut::fault(top_, number); }
     void configure(const SpMemory& memory) {
         memory_ = memory;
         uint64_t seed = memory.seed * 1024;

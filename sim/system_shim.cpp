@@ -11,6 +11,7 @@ using Sim = spatten::System<Dut, Dut::Channels>;
 extern "C" {
 
 void spatten_system_configure(Sim* sim, const SpMemory* memory) { sim->configure(*memory); }
+void spatten_system_fault(Sim* sim, uint32_t number) { sim->fault(number); }
 void spatten_system_status(Sim* sim, SpSystemStatus* status) { sim->status(status); }
 void spatten_system_reset(Sim* sim, uint32_t cycles) { sim->reset(cycles); }
 void spatten_system_host(Sim* sim, SpHostOp* ops, uint64_t count) { sim->host(ops, count); }

@@ -117,6 +117,85 @@ fn golden_model_agrees_on_foreign_sequences() {
     }
 }
 
+/// `spatten-gen sim` with these arguments: the case with the answers of the RTL, in the file `name` of `directory`.
+fn answers_of_the_rtl(directory: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let case = directory.join(name);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spatten-gen"));
+    let output = run(command
+        .current_dir(ROOT)
+        .env("SPATTEN_CACHE", cache())
+        .arg("sim")
+        .args(arguments)
+        .arg("--outputs")
+        .arg(&case));
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    case
+}
+
+/// Where the other tests keep their simulation models.
+fn cache() -> PathBuf {
+    std::env::var_os("SPATTEN_CACHE").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("sim-cache"),
+        PathBuf::from,
+    )
+}
+
+/// Answers of the emitted core, which the golden model has not looked at.
+#[test]
+fn agrees_with_the_rtl_on_random_sequences() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases: Vec<_> = (1..=seeds().clamp(20, 100))
+        .map(|seed| {
+            let text = seed.to_string();
+            let mut arguments = vec!["--preset", "tiny", "--checks", "--random", &text];
+            if seed % 2 == 0 {
+                arguments.extend(["--stalls", &text]);
+            }
+            answers_of_the_rtl(directory.path(), &format!("{seed}.json"), &arguments)
+        })
+        .collect();
+    assert_agreement(&second_opinion(&["--jobs", "2"], &cases), &cases);
+
+    // One bit of one answer.
+    let mut spoilt: Value = serde_json::from_slice(&std::fs::read(&cases[0]).unwrap()).unwrap();
+    let events = spoilt["events"].as_array_mut().unwrap();
+    let output = events
+        .iter_mut()
+        .find_map(|event| event.pointer_mut("/result/rows/0/output/1"))
+        .unwrap();
+    *output = (output.as_i64().unwrap() ^ 1).into();
+    std::fs::write(&cases[0], spoilt.to_string()).unwrap();
+    let answer = second_opinion(&[], &cases[..1]);
+    assert_eq!(answer.status.code(), Some(1), "{}", text(&answer));
+    assert!(text(&answer).contains(".output[1]"), "{}", text(&answer));
+}
+
+/// Three layers of MiniLM on the emitted core.
+#[test]
+fn agrees_with_the_rtl_on_a_real_sample() {
+    agrees_with_the_rtl_on("tests/data/minilm.safetensors");
+}
+
+/// All of it: `SPATTEN_MINILM=FILE cargo test --release --test second_opinion -- --ignored`.
+#[test]
+#[ignore = "needs the tensors of MiniLM, named by SPATTEN_MINILM"]
+fn agrees_with_the_rtl_on_a_real_model() {
+    match std::env::var("SPATTEN_MINILM") {
+        Ok(model) => agrees_with_the_rtl_on(&model),
+        Err(_) => eprintln!("SKIPPED: SPATTEN_MINILM names no file (safetensors, layer.N.{{q,k,v}})"),
+    }
+}
+
+fn agrees_with_the_rtl_on(model: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--preset", "spatten-1-8", "--checks", "--model", model];
+    let case = answers_of_the_rtl(directory.path(), "answers.json", &arguments);
+    let source = Path::new(ROOT).join(model);
+    let cases = [case];
+    let output = second_opinion(&["--source", source.to_str().unwrap()], &cases);
+    assert_agreement(&output, &cases);
+}
+
 #[test]
 fn every_comparison_can_fail() {
     let directory = tempfile::tempdir().unwrap();

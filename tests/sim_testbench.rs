@@ -76,9 +76,21 @@ fn every_block_passes_in_four_states_with_every_reset() {
                 ..PRESETS[3].params()
             };
         });
-        let (pass, text) = output.make(&["sim-icarus", "SEEDS=0 3 5", &iverilog, &vvp]);
+        // The whole core takes longer than all blocks: once, with one seed.
+        let core = usize::from(reset == Reset::AsyncLow);
+        let targets = match core {
+            0 => bench::BENCHES
+                .iter()
+                .map(|bench| format!("sim-icarus-{}", bench.block()))
+                .collect(),
+            _ => vec!["sim-icarus".to_owned()],
+        };
+        let mut arguments: Vec<&str> = targets.iter().map(String::as_str).collect();
+        arguments.extend(["SEEDS=0 3 5", &iverilog, &vvp]);
+        let (pass, text) = output.make(&arguments);
         assert!(pass, "{reset:?}:\n{text}");
-        assert_eq!(text.matches("PASS ").count(), 3 * bench::BENCHES.len(), "{text}");
+        let runs = 3 * bench::BENCHES.len() + core;
+        assert_eq!(text.matches("PASS ").count(), runs, "{text}");
     }
 }
 
@@ -154,5 +166,82 @@ fn faults_turn_a_testbench_red() {
             text.contains("replay: make sim-stream_reg SEED=0 WAVES=1"),
             "{text}"
         );
+    }
+}
+
+/// The whole core, by register accesses from a file and by the C driver; a wrong expectation of either is noticed.
+#[test]
+fn the_core_runs_by_itself_and_by_its_driver() {
+    let verilator = Verilator::find().unwrap();
+    let verilator = format!("VERILATOR={}", verilator.program.display());
+    let output = Output::new("core", |params| *params = PRESETS[3].params());
+    let (pass, text) = output.make(&["sim-spatten_top", "sim-spatten_top_driver", &verilator]);
+    assert!(pass && text.matches("PASS ").count() == 3, "{text}");
+
+    // One digit of a vector, counted from its end: an output, a counter, a word that must not be written.
+    let spoilt = |file: &str, line: &dyn Fn(&[&str]) -> usize, digit: usize| -> String {
+        let path = output.0.join("tb/vectors").join(file);
+        let right = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = right.lines().collect();
+        let at = line(&lines);
+        let mut wrong: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let place = wrong[at].len() - 1 - digit;
+        let other = if &wrong[at][place..=place] == "0" {
+            "1"
+        } else {
+            "0"
+        };
+        wrong[at].replace_range(place..=place, other);
+        std::fs::write(&path, wrong.join("\n") + "\n").unwrap();
+        right
+    };
+    let restore = |file: &str, right: String| {
+        std::fs::write(output.0.join("tb/vectors").join(file), right).unwrap();
+    };
+    let memory = std::fs::read_to_string(output.0.join("tb/vectors/spatten_top_memory.hex")).unwrap();
+    let before: Vec<&str> = memory.lines().collect();
+    for (what, target, file, written) in [
+        ("an output", "sim-spatten_top", "spatten_top_expected.hex", true),
+        (
+            "a stray write",
+            "sim-spatten_top",
+            "spatten_top_expected.hex",
+            false,
+        ),
+        (
+            "an output",
+            "sim-spatten_top_driver",
+            "spatten_top_expected.hex",
+            true,
+        ),
+    ] {
+        let line = |lines: &[&str]| {
+            (0..lines.len())
+                .rfind(|&i| (lines[i] != before[i]) == written)
+                .unwrap()
+        };
+        let right = spoilt(file, &line, 0);
+        let (pass, text) = output.make(&[target, "SEED=0", &verilator]);
+        assert!(!pass && text.contains("memory, sector"), "{what}: {text}");
+        assert!(
+            text.contains(&format!("replay: make {target} SEED=0 WAVES=1")),
+            "{text}"
+        );
+        restore(file, right);
+    }
+    // The last access reads a counter; its expectation stands before the mask of 8 digits.
+    let last = |lines: &[&str]| lines.len() - 1;
+    let right = spoilt("spatten_top_accesses.hex", &last, 8);
+    let (pass, text) = output.make(&["sim-spatten_top", "SEED=0", &verilator]);
+    assert!(!pass && text.contains("count_"), "{text}");
+    restore("spatten_top_accesses.hex", right);
+    if std::env::var_os("SPATTEN_THOROUGH").is_some_and(|v| v == "1") {
+        output.replace(
+            "tb/spatten_top_case.h",
+            "#define CASE_TOKENS 10u",
+            "#define CASE_TOKENS 9u",
+        );
+        let (pass, text) = output.make(&["sim-spatten_top_driver", "SEED=0", &verilator]);
+        assert!(!pass && text.contains("step 0: "), "{text}");
     }
 }

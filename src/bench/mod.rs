@@ -6,15 +6,19 @@
 //! noticed).
 
 mod axi_memory;
+pub mod core_faults;
+mod core_testbench;
 pub mod datapath;
 mod lists;
 pub mod measure;
 mod primitives;
+pub mod registers;
 pub mod rows;
 pub mod soak;
 pub mod system;
 mod testbench;
 
+pub use core_testbench::example;
 pub use testbench::testbenches;
 
 use crate::config::{Config, Params};

@@ -7,11 +7,11 @@
 
 use crate::config::Config;
 use crate::golden::case::{Case, Executed, Outcome, StateWrite};
-use crate::golden::command::{KeyMode, LayerCommand, Mode, ValueMode};
-use crate::golden::planes::{Image, SECTOR, Tensor, address_mask};
+use crate::golden::command::LayerCommand;
+use crate::golden::planes::{Image, Region, SECTOR, Tensor, address_mask};
 use crate::golden::sectors::Sectors;
 use crate::golden::sequence::Work;
-use crate::rtl::register_map::{COUNTERS, ERRORS, REGIONS, Register, RegisterMap, register_map};
+use crate::rtl::register_map::{COUNTERS, ERRORS, Register};
 use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Traffic};
 use crate::sim::{Builder, Checks};
 use anyhow::{Context as _, anyhow, ensure};
@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use super::core_faults::{self, Fault};
+use super::registers::Registers;
 use super::{Mutant, Point};
 
 /// AXI's OKAY.
@@ -32,6 +34,8 @@ pub const QUEUE: u32 = 4;
 const LOOK: u64 = 5000;
 /// Looks without any movement after which the core counts as hung.
 const LOOKS: u32 = 40;
+/// Where outputs go that lie over each other in the case.
+const RECORDED: u64 = 0xc000_0000;
 /// Bytes from the outputs of one queued command to those of the next: what two commands write is not ordered.
 const APART: u64 = 1 << 22;
 
@@ -74,7 +78,7 @@ pub fn error_code(code: u32) -> (&'static str, &'static str) {
 }
 
 /// The code of an error by the name that the golden model gives it.
-fn code_of(rule: &str) -> u32 {
+pub(super) fn code_of(rule: &str) -> u32 {
     let name = rule.replace('-', "_");
     ERRORS.iter().find(|e| e.1 == name).map_or(u32::MAX, |e| e.0)
 }
@@ -118,8 +122,7 @@ pub struct ReadState {
 pub struct Host {
     /// The core with its memory.
     pub system: System,
-    map: RegisterMap,
-    by_name: HashMap<String, usize>,
+    registers: Registers,
     config: Config,
     bases: Vec<u64>,
     shadow: BTreeMap<u32, u32>,
@@ -136,24 +139,10 @@ impl Host {
     ///
     /// # Errors
     /// When the core does not do as it should.
-    pub fn new(
-        library: &Arc<SystemLibrary>,
-        config: &Config,
-        memory: &MemoryModel,
-        bases: &[u64],
-        seed: u64,
-    ) -> anyhow::Result<Self> {
-        let map = register_map(config);
-        let by_name = map
-            .registers
-            .iter()
-            .enumerate()
-            .map(|(index, register)| (register.name.clone(), index))
-            .collect();
+    pub fn new(system: System, config: &Config, bases: &[u64]) -> anyhow::Result<Self> {
         let mut host = Host {
-            system: System::new(library, memory, seed)?,
-            map,
-            by_name,
+            system,
+            registers: Registers::new(config),
             config: config.clone(),
             bases: bases.to_vec(),
             shadow: BTreeMap::new(),
@@ -181,6 +170,7 @@ impl Host {
         self.system.reset(4)?;
         // Descriptors and settings are zero after reset, but for what the map says.
         self.shadow = self
+            .registers
             .map
             .registers
             .iter()
@@ -191,7 +181,7 @@ impl Host {
         self.first_doorbell = None;
         let mut writes = Vec::new();
         for (channel, base) in self.bases.clone().into_iter().enumerate() {
-            writes.extend(self.halves(&format!("channel_base_{channel}"), base));
+            writes.extend(self.registers.halves(&format!("channel_base_{channel}"), base));
         }
         let both = self.pack("interrupt_enable", &[("done", 1), ("error", 1)]);
         writes.push(both);
@@ -203,8 +193,15 @@ impl Host {
     /// # Panics
     /// When the map has none.
     pub fn register(&self, name: &str) -> &Register {
-        let index = self.by_name.get(name);
-        &self.map.registers[*index.unwrap_or_else(|| panic!("no register `{name}`"))]
+        self.registers.register(name)
+    }
+
+    /// Address of entry 0 of a table of the state.
+    ///
+    /// # Panics
+    /// When the map has none of that name.
+    pub fn window(&self, name: &str) -> u32 {
+        self.registers.window(name).offset
     }
 
     /// Address of a register and the word that its fields make; what does not fit a field is cut off.
@@ -212,23 +209,7 @@ impl Host {
     /// # Panics
     /// When the map has no such register or field.
     pub fn pack(&self, name: &str, values: &[(&str, u32)]) -> (u32, u32) {
-        let register = self.register(name);
-        let mut word = 0;
-        for (field, value) in values {
-            let found = register.fields.iter().find(|f| f.name == *field);
-            let found = found.unwrap_or_else(|| panic!("no field `{field}` in `{name}`"));
-            let mask = ((1u64 << found.width) - 1) as u32;
-            word |= (value & mask) << found.lsb;
-        }
-        (register.offset, word)
-    }
-
-    /// The two registers of an address.
-    fn halves(&self, name: &str, value: u64) -> [(u32, u32); 2] {
-        [("low", value as u32), ("high", (value >> 32) as u32)].map(|(half, word)| {
-            let register = self.register(&format!("{name}_{half}"));
-            (register.offset, word & register.mask())
-        })
+        self.registers.pack(name, values)
     }
 
     /// Writes registers that keep their values, those that change; all must be answered with OKAY.
@@ -277,113 +258,7 @@ impl Host {
 
     /// Every register of the descriptor of a command: address and value.
     pub fn descriptor(&self, command: &LayerCommand) -> Vec<(u32, u32)> {
-        let LayerCommand {
-            tokens,
-            heads,
-            keys,
-            values,
-            accumulate,
-            ..
-        } = command;
-        let flag = u32::from;
-        let key_mode = match keys.mode {
-            KeyMode::Never => 0,
-            KeyMode::Always => 1,
-            KeyMode::Auto => 2,
-            KeyMode::Mask => 3,
-        };
-        let value_mode = match values.mode {
-            ValueMode::Never => 0,
-            ValueMode::Always => 1,
-            ValueMode::WithRow => 2,
-        };
-        let mut writes = vec![
-            self.pack(
-                "mode",
-                &[
-                    ("generation", flag(command.mode == Mode::Generation)),
-                    ("causal", flag(command.causal)),
-                    ("key_mode", key_mode),
-                    ("value_mode", value_mode),
-                    ("accumulate_tokens", flag(accumulate.tokens)),
-                    ("accumulate_heads", flag(accumulate.heads)),
-                    ("head_shift", accumulate.head_shift.into()),
-                ],
-            ),
-            self.pack("query", &[("token", command.query)]),
-            self.pack(
-                "shape",
-                &[("head_dim", command.head_dim), ("group", command.group)],
-            ),
-            self.pack(
-                "key_bits",
-                &[
-                    ("msb", keys.msb),
-                    ("lsb", keys.lsb),
-                    ("threshold", keys.threshold.into()),
-                ],
-            ),
-            self.pack("value_bits", &[("msb", values.msb), ("lsb", values.lsb)]),
-            self.pack("value_ratio", &[("ratio", values.ratio)]),
-        ];
-        for (name, factor) in [("scale", command.scale), ("output_scale", command.output)] {
-            let fields = [
-                ("mantissa", factor.mantissa.into()),
-                ("shift", factor.shift.into()),
-            ];
-            writes.push(self.pack(name, &fields));
-        }
-        writes.push(self.pack(
-            "token_operations",
-            &[
-                ("clear", flag(tokens.clear)),
-                ("append", flag(tokens.append)),
-                ("reset", flag(tokens.reset)),
-                ("prune_before", flag(tokens.prune_before.is_some())),
-                ("prune_after", flag(tokens.prune_after.is_some())),
-                ("scale", tokens.scale.into()),
-            ],
-        ));
-        writes.push(self.pack(
-            "head_operations",
-            &[
-                ("clear", flag(heads.clear)),
-                ("reset", flag(heads.reset)),
-                ("prune_before", flag(heads.prune_before.is_some())),
-                ("prune_after", flag(heads.prune_after.is_some())),
-                ("scale", heads.scale.into()),
-            ],
-        ));
-        // What a command does not use stays as it was.
-        for (time, prune) in [("before", tokens.prune_before), ("after", tokens.prune_after)] {
-            if let Some(prune) = prune {
-                writes.push(self.pack(&format!("token_prune_{time}"), &[("k", prune.k.into())]));
-                let guards = [("first", prune.first.into()), ("last", prune.last.into())];
-                writes.push(self.pack(&format!("token_guards_{time}"), &guards));
-            }
-        }
-        if heads.prune_before.is_some() || heads.prune_after.is_some() {
-            let k = |prune: Option<crate::golden::command::HeadPrune>| prune.map_or(0, |p| p.k.into());
-            let fields = [("before", k(heads.prune_before)), ("after", k(heads.prune_after))];
-            writes.push(self.pack("head_prune", &fields));
-        }
-        if keys.mode == KeyMode::Mask {
-            for word in 0..self.config.max_heads.div_ceil(32) {
-                let bits = keys.mask.iter().filter(|&&head| head / 32 == word);
-                let bits = bits.fold(0u32, |bits, head| bits | 1 << (head % 32));
-                writes.push(self.pack(&format!("key_mask_{word}"), &[("heads", bits)]));
-            }
-        }
-        for (name, (_, region)) in REGIONS.iter().zip(command.regions.named()) {
-            for (part, value) in [
-                ("base", region.base),
-                ("head_stride", region.head_stride),
-                ("token_stride", region.token_stride),
-            ] {
-                writes.extend(self.halves(&format!("{name}_{part}"), value));
-            }
-        }
-        writes
+        self.registers.descriptor(command)
     }
 
     /// Writes what a command changes in the descriptor.
@@ -549,8 +424,8 @@ impl Host {
             [0, 1, 2, 3].map(|i| answers[i].data)
         };
         let mut window = |name: &str, entries: u32| -> Result<Vec<u32>, HostError> {
-            let window = self.map.windows.iter().find(|w| w.name == name);
-            let (offset, room) = window.map_or((0, 0), |w| (w.offset, w.entries));
+            let window = self.registers.window(name);
+            let (offset, room) = (window.offset, window.entries);
             let reads: Vec<Access> = (0..entries.min(room))
                 .map(|i| Access::Read(offset + 4 * i))
                 .collect();
@@ -569,31 +444,10 @@ impl Host {
 
     /// Accesses that write state.
     pub fn state_accesses(&self, write: &StateWrite) -> Vec<Access> {
-        let mut accesses = Vec::new();
-        let scalar = |name: &str, value: u32| Access::Write(self.register(name).offset, value);
-        let mut window = |name: &str, values: &Option<Vec<u32>>| {
-            let offset = self
-                .map
-                .windows
-                .iter()
-                .find(|w| w.name == name)
-                .map_or(0, |w| w.offset);
-            let values = values.iter().flatten();
-            accesses.extend((0..).zip(values).map(|(i, &v)| Access::Write(offset + 4 * i, v)));
-        };
-        window("token_list", &write.token_list);
-        window("head_list", &write.head_list);
-        window("token_importance", &write.token_importance);
-        window("head_importance", &write.head_importance);
-        accesses.extend(write.length.map(|length| scalar("length", length)));
-        accesses.extend(write.heads.map(|heads| scalar("heads", heads)));
-        for (name, list) in [
-            ("kept_tokens", &write.token_list),
-            ("kept_heads", &write.head_list),
-        ] {
-            accesses.extend(list.as_ref().map(|list| scalar(name, list.len() as u32)));
-        }
-        accesses
+        let writes = self.registers.state(write).into_iter();
+        writes
+            .map(|(address, value)| Access::Write(address, value))
+            .collect()
     }
 
     /// Writes state.
@@ -801,10 +655,12 @@ pub struct Ran {
 }
 
 /// The whole core, built for a configuration.
+#[derive(Clone)]
 pub struct Rig {
     /// The configuration.
     pub config: Config,
     library: Arc<SystemLibrary>,
+    fault: u32,
 }
 
 impl Rig {
@@ -827,6 +683,7 @@ impl Rig {
         Ok(Rig {
             config: config.clone(),
             library: builder.build_system(&design, checks)?,
+            fault: 0,
         })
     }
 
@@ -845,7 +702,28 @@ impl Rig {
         Ok(Rig {
             config: config.clone(),
             library: builder.build_system(&design, Checks::All)?,
+            fault: 0,
         })
+    }
+
+    /// Builds the core with faults that [`Rig::with_fault`] shows one by one.
+    ///
+    /// # Errors
+    /// As [`core_faults::design`], or when the Verilog cannot be built.
+    pub fn faulty(builder: &Builder, config: &Config, faults: &[Fault]) -> anyhow::Result<Self> {
+        Ok(Rig {
+            config: config.clone(),
+            library: builder.build_system(&core_faults::design(config, faults)?, Checks::All)?,
+            fault: 0,
+        })
+    }
+
+    /// The same core with one of its faults, by its place from 1 on.
+    pub fn with_fault(&self, fault: u32) -> Self {
+        Rig {
+            fault,
+            ..self.clone()
+        }
     }
 
     /// A host with a core just reset; `seed` draws the power-up contents.
@@ -853,7 +731,9 @@ impl Rig {
     /// # Errors
     /// When the core does not do as it should.
     pub fn host(&self, memory: &MemoryModel, bases: &[u64], seed: u64) -> anyhow::Result<Host> {
-        Host::new(&self.library, &self.config, memory, bases, seed)
+        let mut system = System::new(&self.library, memory, seed)?;
+        system.fault(self.fault);
+        Host::new(system, &self.config, bases)
     }
 
     /// Runs a case from reset and compares every answer, or without `verify` only the counters; `progress` is told the commands done so far. The inner error
@@ -886,22 +766,85 @@ impl Rig {
         progress: &dyn Fn(usize),
     ) -> anyhow::Result<(Ran, Result<(), Wrong>)> {
         host.load(&image(&self.config, case)?);
-        let mut runner = Runner {
-            host,
-            config: &self.config,
-            flow,
-            verify,
-            pending: Vec::new(),
-            next: 0,
-            first: 0,
-            before: None,
-            ran: Ran::default(),
-        };
+        let mut runner = Runner::new(host, &self.config, flow);
+        runner.verify = verify;
         let result = runner.events(case, progress);
-        runner.ran.total_cycles = runner.host.system.clock().total;
-        runner.ran.traffic = runner.host.traffic();
-        Ok((runner.ran, result))
+        Ok((runner.finish(), result))
     }
+
+    /// Runs a case from reset, one command at a time, and compares nothing: the same case with the answers of the RTL in
+    /// place of those of the golden model, for others to check. What the RTL does not show of a row (keys, kept values,
+    /// largest probability, whether it was redone) stays as it was. Commands whose outputs lie over each other get another
+    /// place for them, where each can be read.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub fn record(
+        &self,
+        host: &mut Host,
+        case: &Case,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<(Ran, Case)> {
+        let mut answered = case.clone();
+        let commands = answered.events.iter_mut();
+        let commands = commands.filter_map(|event| event.command.as_mut().zip(event.result.as_ref()));
+        for (number, (command, outcome)) in (0..).zip(commands) {
+            if let Outcome::Executed(executed) = outcome
+                && overlap(command, executed, self.config.addr_width)
+            {
+                let vector = 2 * u64::from(command.head_dim);
+                command.regions.out = Region {
+                    base: RECORDED + APART * number,
+                    head_stride: vector * u64::from(self.config.max_tokens),
+                    token_stride: vector,
+                };
+            }
+        }
+        let mut memory = image(&self.config, case)?;
+        host.load(&memory);
+        let mut runner = Runner::new(host, &self.config, Flow::Single);
+        runner.recorded = Some(Recorded::default());
+        runner.events(&answered, progress)?;
+        let recorded = runner.recorded.take().unwrap_or_default();
+        for (address, word) in recorded.words {
+            memory.write(address, &word.to_le_bytes());
+        }
+        let ran = runner.finish();
+        answered.summary.memory_sha256 = memory.sha256();
+        let results = answered
+            .events
+            .iter_mut()
+            .filter_map(|event| event.result.as_mut());
+        for (result, outcome) in results.zip(recorded.outcomes) {
+            *result = outcome;
+        }
+        Ok((ran, answered))
+    }
+}
+
+/// Whether two rows of a command write the same word.
+fn overlap(command: &LayerCommand, executed: &Executed, addr_width: u32) -> bool {
+    let mut words = std::collections::HashSet::new();
+    executed.rows.iter().any(|row| {
+        let address = command.regions.out.address(row.head, row.query, addr_width);
+        let mut at = (0..row.output.len() as u64 / 2).map(|word| address.wrapping_add(4 * word));
+        at.any(|at| !words.insert(at & address_mask(addr_width)))
+    })
+}
+
+/// What the RTL answered.
+#[derive(Clone, Debug, Default)]
+struct Recorded {
+    outcomes: Vec<Outcome>,
+    /// Written to memory, the later over the earlier.
+    words: Vec<(u64, u32)>,
+}
+
+/// What can be seen of a core after commands.
+struct Seen {
+    state: ReadState,
+    written: BTreeMap<u64, u32>,
+    counts: Counts,
 }
 
 /// Everything that a case loads into memory.
@@ -947,6 +890,8 @@ struct Runner<'a> {
     first: usize,
     /// The state as it was read last, where nothing has changed it.
     before: Option<ReadState>,
+    /// Answers are kept, not compared.
+    recorded: Option<Recorded>,
     ran: Ran,
 }
 
@@ -960,6 +905,110 @@ struct Source {
 }
 
 impl<'a> Runner<'a> {
+    fn new(host: &'a mut Host, config: &'a Config, flow: Flow) -> Self {
+        Runner {
+            host,
+            config,
+            flow,
+            verify: true,
+            pending: Vec::new(),
+            next: 0,
+            first: 0,
+            before: None,
+            recorded: None,
+            ran: Ran::default(),
+        }
+    }
+
+    fn finish(mut self) -> Ran {
+        self.ran.total_cycles = self.host.system.clock().total;
+        self.ran.traffic = self.host.traffic();
+        self.ran
+    }
+
+    /// Everything that can be seen; counters are cleared, and what was written is taken.
+    fn look(&mut self, first: usize) -> Result<Seen, Wrong> {
+        let state = self.host.state();
+        let state = self.host(state)?;
+        let counts = self.host.counters();
+        let counts = self.host(counts)?;
+        let written = self.host.written().map_err(|error| {
+            Wrong::Mismatch(Mismatch {
+                command: first,
+                what: "memory".into(),
+                at: String::new(),
+                expected: "whole words".into(),
+                got: error.to_string(),
+                others: 0,
+            })
+        })?;
+        let result = self.host.poke("control", &[("clear_counters", 1)]);
+        self.host(result)?;
+        Ok(Seen {
+            state,
+            written,
+            counts,
+        })
+    }
+
+    /// Keeps what the RTL gave for a command.
+    fn keep(
+        &mut self,
+        command: &LayerCommand,
+        expected: &Outcome,
+        errors: &[u32],
+        seen: &Seen,
+        recorded: &mut Recorded,
+    ) {
+        self.ran.words += seen.written.len() as u64;
+        recorded
+            .words
+            .extend(seen.written.iter().map(|(&at, &word)| (at, word)));
+        recorded.outcomes.push(match errors.last() {
+            Some(&code) => {
+                self.ran.refused += 1;
+                Outcome::Refused {
+                    refused: error_code(code).0.replace('_', "-"),
+                }
+            }
+            None => {
+                self.ran.executed += 1;
+                self.ran.rows += seen.counts.get("rows");
+                let expected = match expected {
+                    Outcome::Executed(executed) => Some(&**executed),
+                    Outcome::Refused { .. } => None,
+                };
+                let mut rows = expected.map_or(Vec::new(), |e| e.rows.clone());
+                for row in &mut rows {
+                    let region = &command.regions.out;
+                    let address = region.address(row.head, row.query, self.config.addr_width);
+                    for (index, pair) in row.output.chunks_exact_mut(2).enumerate() {
+                        let at =
+                            address.wrapping_add(4 * index as u64) & address_mask(self.config.addr_width);
+                        let word = seen.written.get(&at).copied().unwrap_or(0);
+                        pair.copy_from_slice(&[word as i16, (word >> 16) as i16]);
+                    }
+                    row.probs.clear();
+                }
+                let work = expected.map_or(Work::default(), |e| e.work);
+                Outcome::Executed(Box::new(Executed {
+                    rows,
+                    length: seen.state.length,
+                    token_list: seen.state.token_list.clone(),
+                    head_list: seen.state.head_list.clone(),
+                    token_importance: seen.state.token_importance.clone(),
+                    head_importance: seen.state.head_importance.clone(),
+                    sectors: seen.counts.sectors(),
+                    work: Work {
+                        rows: seen.counts.get("rows"),
+                        redone_rows: seen.counts.get("rows_redone"),
+                        ..work
+                    },
+                }))
+            }
+        });
+    }
+
     fn host<T>(&self, result: Result<T, HostError>) -> Result<T, Wrong> {
         result.map_err(|error| Wrong::Host {
             first: self.first,
@@ -1011,6 +1060,20 @@ impl<'a> Runner<'a> {
         let result = self.host.drain();
         let errors = self.host(result)?;
         self.ran.cycles += self.host.take_cycles();
+        let seen = self.look(first)?;
+        for (name, value) in &seen.counts.0 {
+            *self.ran.counts.0.entry(name).or_default() += value;
+        }
+        if let (Some(mut recorded), [(_, command, expected)]) = (self.recorded.take(), &pending[..]) {
+            self.keep(command, expected, &errors, &seen, &mut recorded);
+            self.recorded = Some(recorded);
+            if !errors.is_empty() {
+                let result = self.host.poke("control", &[("clear", 1)]);
+                self.host(result)?;
+            }
+            self.first = self.next + 1;
+            return Ok(());
+        }
 
         // Refusals.
         let refusals: Vec<(usize, u32)> = pending
@@ -1062,15 +1125,11 @@ impl<'a> Runner<'a> {
                 })
         };
         if self.verify {
-            self.compare_outputs(first, executed())?;
-            self.compare_state(first, executed().next_back())?;
+            self.compare_outputs(first, executed(), &seen.written)?;
+            self.compare_state(first, executed().next_back(), seen.state)?;
         }
 
         // Counters.
-        let result = self.host.counters();
-        let counts = self.host(result)?;
-        let result = self.host.poke("control", &[("clear_counters", 1)]);
-        self.host(result)?;
         let (mut sectors, mut work) = (Sectors::default(), Work::default());
         for (_, _, executed) in executed() {
             sectors += executed.sectors;
@@ -1085,7 +1144,7 @@ impl<'a> Runner<'a> {
             ("rows", work.rows),
             ("rows_redone", work.redone_rows),
         ] {
-            let got = counts.get(name);
+            let got = seen.counts.get(name);
             if got != expected {
                 return Err(wrong(
                     first,
@@ -1095,9 +1154,6 @@ impl<'a> Runner<'a> {
                     got.to_string(),
                 ));
             }
-        }
-        for (name, value) in counts.0 {
-            *self.ran.counts.0.entry(name).or_default() += value;
         }
         self.ran.refused += refusals.len() as u64;
         self.ran.executed += executed().count() as u64;
@@ -1111,9 +1167,8 @@ impl<'a> Runner<'a> {
         &mut self,
         first: usize,
         last: Option<(usize, &LayerCommand, &Executed)>,
+        state: ReadState,
     ) -> Result<(), Wrong> {
-        let result = self.host.state();
-        let state = self.host(result)?;
         if let Some((number, _, executed)) = last {
             compare_state(number, executed, &state)?;
         } else if let Some(before) = self.before.take().filter(|before| *before != state) {
@@ -1134,6 +1189,7 @@ impl<'a> Runner<'a> {
         &mut self,
         first: usize,
         executed: impl Iterator<Item = (usize, &'b LayerCommand, &'b Executed)>,
+        written: &BTreeMap<u64, u32>,
     ) -> Result<(), Wrong> {
         // Rows that lie over each other may be written in any order, so a word may have several right values.
         let mut expected: HashMap<u64, (u32, Source)> = HashMap::new();
@@ -1162,16 +1218,6 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        let written = self.host.written().map_err(|error| {
-            Wrong::Mismatch(Mismatch {
-                command: first,
-                what: "memory".into(),
-                at: String::new(),
-                expected: "whole words".into(),
-                got: error.to_string(),
-                others: 0,
-            })
-        })?;
         self.ran.words += written.len() as u64;
         let place = |at: u64, s: &Source| {
             format!(

@@ -1,7 +1,7 @@
 //! What `sim` and `replay` share: the memory's flags, the run, the report.
 
 use super::progress;
-use crate::bench::system::{Flow, Rig};
+use crate::bench::system::{Flow, Ran, Rig};
 use crate::config::{Config, PARAMETERS};
 use crate::golden::LayerResult;
 use crate::golden::attention::Row;
@@ -34,6 +34,10 @@ pub(super) struct RunArgs {
     /// Do not compare outputs and state with the golden model
     #[arg(long, help_heading = "Run")]
     no_verify: bool,
+    /// Write the case with the RTL's answers in place of the golden model's, for sim/second_opinion to check: one command
+    /// at a time, nothing is compared
+    #[arg(long, value_name = "FILE", help_heading = "Output", conflicts_with_all = ["no_verify", "report", "json"])]
+    outputs: Option<PathBuf>,
     /// Write a waveform (VCD) of the run, with the assertions of the Verilog
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     waves: Option<PathBuf>,
@@ -105,46 +109,31 @@ impl RunArgs {
         self.json
     }
 
-    /// Builds the core and runs the job on it: exit code 0 when every answer agrees, else 1.
-    ///
-    /// # Errors
-    /// When the core cannot be built or the run cannot be made.
-    pub(super) fn run(&self, config: &Config, job: Job) -> anyhow::Result<ExitCode> {
-        let memory = match self.stalls {
+    fn memory(&self) -> MemoryModel {
+        match self.stalls {
             Some(seed) => MemoryModel::from_seed(seed),
             None => MemoryModel {
                 read_latency: self.latency,
                 ..MemoryModel::default()
             },
-        };
+        }
+    }
+
+    fn rig(&self, config: &Config) -> anyhow::Result<Rig> {
         let checks = if self.checks { Checks::All } else { Checks::None };
         let bar = progress::spinner("building the model of the core");
-        let builder = Builder::new()?;
-        let rig = match &self.waves {
-            Some(_) => Rig::traced(&builder, config),
-            None => Rig::new(&builder, config, checks, None),
-        };
+        let rig = Builder::new()
+            .map_err(Into::into)
+            .and_then(|builder| match &self.waves {
+                Some(_) => Rig::traced(&builder, config),
+                None => Rig::new(&builder, config, checks, None),
+            });
         bar.finish_and_clear();
-        let rig = rig?;
-        let commands = job
-            .case
-            .events
-            .iter()
-            .filter(|event| event.command.is_some())
-            .count();
-        let bar = progress::bar(commands as u64, "commands");
-        let start = Instant::now();
-        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
-        if let Some(file) = &self.waves {
-            host.system.trace(file)?;
-        }
-        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &|done| {
-            bar.set_position(done as u64)
-        });
-        bar.finish_and_clear();
-        let seconds = start.elapsed().as_secs_f64();
-        let (ran, result) = result?;
-        let failure = result.err().map(|wrong| wrong.to_string());
+        rig
+    }
+
+    /// The command line that runs the job again.
+    fn replay(&self, config: &Config, job: &Job) -> String {
         let hardware = config.command();
         let flags = hardware.strip_prefix("spatten-gen").unwrap_or("");
         let mut replay = format!("spatten-gen {}{flags}", job.arguments);
@@ -153,6 +142,71 @@ impl RunArgs {
             None if self.latency != 100 => replay += &format!(" --latency {}", self.latency),
             None => {}
         }
+        replay
+    }
+
+    /// Builds the core and runs the job on it: exit code 0 when every answer agrees, else 1.
+    ///
+    /// # Errors
+    /// When the core cannot be built or the run cannot be made.
+    pub(super) fn run(&self, config: &Config, job: Job) -> anyhow::Result<ExitCode> {
+        let rig = self.rig(config)?;
+        let commands = job.case.events.iter().filter(|event| event.command.is_some());
+        let bar = progress::bar(commands.count() as u64, "commands");
+        let told = |done| bar.set_position(done as u64);
+        let start = Instant::now();
+        let memory = self.memory();
+        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
+        if let Some(file) = &self.waves {
+            host.system.trace(file)?;
+        }
+        if let Some(path) = &self.outputs {
+            let recorded = rig.record(&mut host, &job.case, &told);
+            bar.finish_and_clear();
+            let (ran, case) = recorded?;
+            let file =
+                std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            serde_json::to_writer(std::io::BufWriter::new(file), &case)?;
+            println!(
+                "{}: answers of the RTL to {} commands ({} refused), {} rows, {} words of output",
+                path.display(),
+                ran.executed + ran.refused,
+                ran.refused,
+                ran.rows,
+                ran.words
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &told);
+        bar.finish_and_clear();
+        let (ran, result) = result?;
+        let failure = result.err().map(|wrong| wrong.to_string());
+        let report = self.report(config, job, ran, failure, start.elapsed().as_secs_f64());
+        if let Some(path) = &self.report {
+            std::fs::write(path, report.page()?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{}", report.table());
+        }
+        Ok(if report.failure.is_none() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    fn report(
+        &self,
+        config: &Config,
+        job: Job,
+        ran: Ran,
+        failure: Option<String>,
+        seconds: f64,
+    ) -> RunReport {
+        let replay = self.replay(config, &job);
         let summary = &job.case.summary;
         let roof = summary.roof.value();
         let sum = |f: fn(&crate::golden::roof::Stretch) -> u64, divisor: u32| {
@@ -166,10 +220,10 @@ impl RunArgs {
         ];
         let rows: u64 = job.visits.iter().map(|v| v.rows).sum();
         let maximum: f64 = job.visits.iter().map(|v| v.maximum * v.rows as f64).sum();
-        let report = RunReport {
+        RunReport {
             title: job.title,
             source: job.source,
-            hardware: hardware.clone(),
+            hardware: config.command(),
             parameters: PARAMETERS
                 .iter()
                 .map(|parameter| (parameter.key.to_owned(), parameter.get(config).to_string()))
@@ -227,20 +281,6 @@ impl RunArgs {
             mean_row_maximum: maximum / rows.max(1) as f64,
             simulated_cycles: ran.total_cycles,
             seconds,
-        };
-        if let Some(path) = &self.report {
-            std::fs::write(path, report.page()?)
-                .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        } else {
-            print!("{}", report.table());
-        }
-        Ok(if report.failure.is_none() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
     }
 }

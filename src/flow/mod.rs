@@ -61,6 +61,14 @@ pub fn tree(config: &Config, testbenches: Tree) -> anyhow::Result<Tree> {
             "sw/spatten_pack.py",
             include_str!("../../templates/sw/spatten_pack.py"),
         ),
+        (
+            "sw/spatten_driver.h",
+            include_str!("../../templates/sw/spatten_driver.h"),
+        ),
+        (
+            "sw/spatten_driver.c",
+            include_str!("../../templates/sw/spatten_driver.c"),
+        ),
     ] {
         tree.insert(path.into(), text.into());
     }

@@ -1,7 +1,9 @@
 //! The register map for software: a C header and a page.
 
 use crate::config::Config;
-use crate::rtl::register_map::{Access, ERRORS, Register, Role, register_map};
+use crate::rtl::register_map::{
+    Access, COUNTERS, ERRORS, IDENTIFICATION, MAP_VERSION, Register, Role, register_map,
+};
 
 /// `sw/spatten_registers.h`: addresses, field positions and masks, build parameters, error codes.
 pub fn c_header(config: &Config) -> String {
@@ -29,7 +31,60 @@ pub fn c_header(config: &Config) -> String {
             doc,
         );
     }
+    text += "\n/* What software is made for. */\n";
+    let mask = ((1u128 << config.addr_width) - 1) as u64;
+    let first = map
+        .registers
+        .iter()
+        .filter(|register| matches!(register.role, Role::Descriptor) && register.offset < FIRST_REGION);
+    let constants = [
+        (
+            "ID_EXPECTED",
+            format!("0x{IDENTIFICATION:08x}u"),
+            "what ID reads as",
+        ),
+        (
+            "MAP_VERSION_EXPECTED",
+            format!("0x{MAP_VERSION:08x}u"),
+            "what MAP_VERSION reads as",
+        ),
+        (
+            "DESCRIPTOR_WORDS",
+            format!("{}u", first.count()),
+            "registers from MODE on, without the regions",
+        ),
+        (
+            "KEY_MASK_WORDS",
+            format!("{}u", config.max_heads.div_ceil(32)),
+            "registers from KEY_MASK_0 on",
+        ),
+        (
+            "ADDRESS_MASK(high)",
+            format!("((high) ? 0x{:08x}u : 0x{:08x}u)", mask >> 32, mask as u32),
+            "bits that an address has in its two registers",
+        ),
+    ];
+    for (name, value, doc) in constants {
+        text += &define(name, &value, doc);
+    }
+    text += "\n/* Lists of everything of a kind, X(NAME, ...) each. */\n";
+    let errors = ERRORS
+        .iter()
+        .map(|(code, name, doc)| format!("X({}, {code}u, \"{doc}\")", name.to_uppercase()));
+    text += &list("ERRORS(X)", errors);
+    let counters = COUNTERS
+        .iter()
+        .map(|(name, doc)| format!("X({}, {name}, \"{doc}\")", name.to_uppercase()));
+    text += &list("COUNTERS(X)", counters);
     text + "\n#endif\n"
+}
+
+/// Where the regions of the descriptor begin.
+const FIRST_REGION: u32 = 0x480;
+
+fn list(name: &str, entries: impl Iterator<Item = String>) -> String {
+    let lines: Vec<String> = entries.map(|entry| format!("  {entry}")).collect();
+    format!("#define SPATTEN_{name} \\\n{}\n", lines.join(" \\\n"))
 }
 
 fn define_register(register: &Register) -> String {

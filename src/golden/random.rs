@@ -133,8 +133,14 @@ fn written(rng: &mut impl Rng, config: Config, scope: Scope) -> anyhow::Result<C
             (command.tokens.reset, command.heads.reset) = (true, true);
             command.tokens.append |= length == 0;
         }
+        // Without operations of the state a command's rows run beside those of the one before.
+        if index > 0 && once_in(rng, 3) {
+            let length = run.state().length;
+            (command.tokens, command.heads) = (TokenOps::default(), HeadOps::default());
+            command.query = command.query.min(length.saturating_sub(1));
+        }
         if once_in(rng, 8) {
-            corrupt(rng, &config, &mut command);
+            corrupt(rng, &config, run.state().length, &mut command);
         }
         // A refusal is an answer like any other.
         let _ = run.execute(&command);
@@ -288,10 +294,15 @@ fn state_write(rng: &mut impl Rng, config: &Config, scope: Scope, run: &Recorder
     );
     let mut list = |limit: u32, room: u32| -> Vec<u32> {
         let mut list: Vec<u32> = (0..limit.min(room)).filter(|_| rng.random()).collect();
-        match rng.random_range(0..8) {
+        match rng.random_range(0..10) {
             0 => list.reverse(),
             1 if (list.len() as u32) < room => list.push(limit),
-            2 => list = (0..limit.min(room)).collect(),
+            2 if !list.is_empty() && (list.len() as u32) < room => {
+                let at = rng.random_range(0..list.len());
+                list.insert(at, list[at]);
+            }
+            3 if !list.is_empty() => list[0] |= 1 << rng.random_range(16..32),
+            4 => list = (0..limit.min(room)).collect(),
             _ => {}
         }
         list
@@ -462,9 +473,9 @@ fn command(rng: &mut impl Rng, config: &Config, layer: &Layer, run: &Recorder) -
 }
 
 /// Breaks one or two rules.
-fn corrupt(rng: &mut impl Rng, config: &Config, command: &mut LayerCommand) {
+fn corrupt(rng: &mut impl Rng, config: &Config, length: u32, command: &mut LayerCommand) {
     for _ in 0..rng.random_range(1..3) {
-        match rng.random_range(0..15) {
+        match rng.random_range(0..16) {
             0 => command.head_dim = pick(rng, &[0, 16, 33, 96, 256]),
             1 => command.group = pick(rng, &[0, config.max_heads + 1]),
             2 => {
@@ -479,9 +490,29 @@ fn corrupt(rng: &mut impl Rng, config: &Config, command: &mut LayerCommand) {
             8 => command.output.shift = 48,
             9 => command.accumulate.head_shift = 32,
             10 => command.tokens.scale = 32,
-            11 => command.regions.v_lsb.token_stride += pick(rng, &[1, 2, 3]),
-            12 => command.regions.out.base += 2,
-            13 => command.query = config.max_tokens,
+            11 | 12 => {
+                let Regions {
+                    q,
+                    k_msb,
+                    k_lsb,
+                    v_msb,
+                    v_lsb,
+                    out,
+                } = &mut command.regions;
+                let mut region = [q, k_msb, k_lsb, v_msb, v_lsb, out].into_iter();
+                let region = region.nth(rng.random_range(0..6)).expect("there are six");
+                let part = match rng.random_range(0..3) {
+                    0 => &mut region.base,
+                    1 => &mut region.head_stride,
+                    _ => &mut region.token_stride,
+                };
+                *part = part.wrapping_add(pick(rng, &[1, 2, 3]));
+            }
+            13 => {
+                let then = length + u32::from(command.tokens.append);
+                command.query = pick(rng, &[then, then + 1, config.max_tokens, 65535]);
+            }
+            14 => command.heads.scale = pick(rng, &[32, 40]),
             _ if config.prob_width < 16 => command.keys.threshold = 1 << config.prob_width,
             _ => command.heads.scale = 40,
         }

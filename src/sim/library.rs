@@ -113,7 +113,8 @@ impl Builder {
     pub fn with(verilator: Verilator, cache: PathBuf) -> Self {
         Builder {
             verilator,
-            cache,
+            // The compiler runs in another directory.
+            cache: std::path::absolute(&cache).unwrap_or(cache),
             running: Mutex::default(),
         }
     }

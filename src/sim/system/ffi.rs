@@ -67,6 +67,7 @@ pub(super) const DRAINED: usize = 8 + 4 + 32;
 pub(super) struct Functions {
     pub lifecycle: Lifecycle,
     pub configure: unsafe extern "C" fn(*mut c_void, *const Memory),
+    pub fault: unsafe extern "C" fn(*mut c_void, u32),
     pub status: unsafe extern "C" fn(*mut c_void, *mut Status),
     pub reset: unsafe extern "C" fn(*mut c_void, u32),
     pub host: unsafe extern "C" fn(*mut c_void, *mut HostOp, u64),
@@ -94,6 +95,7 @@ impl Functions {
             Ok(Functions {
                 lifecycle: Lifecycle::load(&library).map_err(error)?,
                 configure: *library.get(b"spatten_system_configure\0").map_err(error)?,
+                fault: *library.get(b"spatten_system_fault\0").map_err(error)?,
                 status: *library.get(b"spatten_system_status\0").map_err(error)?,
                 reset: *library.get(b"spatten_system_reset\0").map_err(error)?,
                 host: *library.get(b"spatten_system_host\0").map_err(error)?,

@@ -275,6 +275,12 @@ impl System {
         unsafe { (self.library.functions.configure)(self.model.pointer(), &memory.ffi()) }
     }
 
+    /// Of a top that has a port `fault`: what it is from now on. Others do nothing.
+    pub fn fault(&mut self, number: u32) {
+        // SAFETY: the model is live.
+        unsafe { (self.library.functions.fault)(self.model.pointer(), number) }
+    }
+
     /// Holds reset for so many cycles; the memory's transactions are forgotten, its contents stay.
     ///
     /// # Errors

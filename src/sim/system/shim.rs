@@ -19,6 +19,8 @@ pub(super) struct Ports {
     pub address: u32,
     /// Bits of their IDs.
     pub id: u32,
+    /// Whether there is a port `fault`, the number of the fault to show.
+    pub fault: bool,
 }
 
 impl Ports {
@@ -51,6 +53,7 @@ impl Ports {
             data: of("rdata"),
             address: of("araddr"),
             id: of("arid"),
+            fault: width("fault").is_some(),
         };
         let legal = channels > 0
             && ports.data >= 64
@@ -118,7 +121,13 @@ pub(super) fn header(ports: &Ports, reset: Reset) -> String {
         data,
         address,
         id,
+        fault,
     } = ports;
+    let set_fault = if *fault {
+        "t.fault = n;"
+    } else {
+        "(void)t, (void)n;"
+    };
     let bytes = data / 8;
     let mut text = format!(
         r#"#pragma once
@@ -129,6 +138,7 @@ struct Dut : spatten::Wrapper<Vdut> {{
     static constexpr uint32_t kDataBytes = {bytes};
     static constexpr uint32_t kAddressBits = {address};
 {clock_and_reset}    static bool irq(Vdut& t) {{ return t.irq; }}
+    static void fault(Vdut& t, uint32_t n) {{ {set_fault} }}
 "#
     );
     for c in 0..*channels {

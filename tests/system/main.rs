@@ -1,6 +1,9 @@
 //! The emitted core against the golden model: random sequences of commands on small models, under every disturbance.
 //! `SPATTEN_THOROUGH=1` runs many more.
 
+mod faults;
+mod registers;
+
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use spatten_gen::bench::system::{Flow, Host, OKAY, QUEUE, Rig, SLVERR, error_code, image};
@@ -227,7 +230,11 @@ fn tiny() -> Rig {
 
 #[test]
 fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
-    let rig = tiny();
+    an_error_on_the_bus(&tiny(), &[1, 40, 200]);
+}
+
+/// An error of each channel: of these beats of reads, and of the first two writes.
+fn an_error_on_the_bus(rig: &Rig, reads: &[u64]) {
     let channels = rig.config.channels as usize;
     let modes = [Mode::Summarisation, Mode::Generation];
     for (mode, stalls) in modes
@@ -237,17 +244,12 @@ fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
         let case = layer(&rig.config, 1, mode);
         let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
         for channel in 0..channels {
-            for (side, name, nth) in [
-                (Side::Read, "read", 1),
-                (Side::Read, "read", 40),
-                (Side::Read, "read", 200),
-                (Side::Write, "write", 1),
-                (Side::Write, "write", 2),
-            ] {
+            let reads = reads.iter().map(|&nth| (Side::Read, "read", nth));
+            for (side, name, nth) in reads.chain([1, 2].map(|nth| (Side::Write, "write", nth))) {
                 for fault in [Fault::Slave, Fault::Decode] {
                     let what =
                         format!("{mode:?}, {name} error {nth} on channel {channel}, stalls {stalls:?}");
-                    let mut host = ready(&rig, &case, &memory);
+                    let mut host = ready(rig, &case, &memory);
                     host.system.inject(channel, side, nth, fault);
                     // Two more wait behind it; they are dropped.
                     for _ in 0..3 {
@@ -269,7 +271,7 @@ fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
                     host.system.run(100).unwrap();
                     let status = host.status().unwrap();
                     assert!(!status.error && !status.busy, "{what}: {status:?}");
-                    is_well(&rig, &mut host, 2, &what);
+                    is_well(rig, &mut host, 2, &what);
                 }
             }
         }
@@ -278,7 +280,10 @@ fn an_error_on_the_bus_stops_the_command_and_nothing_else() {
 
 #[test]
 fn an_abort_at_any_time_leaves_an_idle_core() {
-    let rig = tiny();
+    an_abort(&tiny());
+}
+
+fn an_abort(rig: &Rig) {
     for (index, cycles) in [0u64, 1, 3, 10, 30, 77, 120, 200, 333, 500, 900, 1500, 3000, 6000]
         .into_iter()
         .enumerate()
@@ -291,7 +296,7 @@ fn an_abort_at_any_time_leaves_an_idle_core() {
             let case = layer(&rig.config, 1, mode);
             let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
             let what = format!("{mode:?}, an abort after {cycles} cycles, stalls {stalls:?}");
-            let mut host = ready(&rig, &case, &memory);
+            let mut host = ready(rig, &case, &memory);
             for _ in 0..2 {
                 assert_eq!(host.ring().unwrap(), OKAY, "{what}");
             }
@@ -305,32 +310,38 @@ fn an_abort_at_any_time_leaves_an_idle_core() {
                 !status.busy && status.queued == 0 && !status.error,
                 "{what}: {status:?}"
             );
-            is_well(&rig, &mut host, 2, &what);
+            is_well(rig, &mut host, 2, &what);
         }
     }
 }
 
 #[test]
 fn a_reset_at_any_time_forgets_everything() {
-    let rig = tiny();
+    a_reset(&tiny());
+}
+
+fn a_reset(rig: &Rig) {
     let case = layer(&rig.config, 1, Mode::Summarisation);
     for cycles in [0u64, 5, 50, 150, 400, 1000, 4000] {
         let what = format!("a reset after {cycles} cycles");
-        let mut host = ready(&rig, &case, &MemoryModel::from_seed(cycles));
+        let mut host = ready(rig, &case, &MemoryModel::from_seed(cycles));
         host.ring().unwrap();
         host.system.run(cycles).unwrap();
         host.reset().unwrap();
         let status = host.status().unwrap();
         assert_eq!((status.word, host.system.quiet()), (0, true), "{what}");
-        is_well(&rig, &mut host, 2, &what);
+        is_well(rig, &mut host, 2, &what);
     }
 }
 
 #[test]
 fn a_full_queue_and_a_busy_state_answer_slverr_and_change_nothing() {
-    let rig = tiny();
+    a_full_queue(&tiny());
+}
+
+fn a_full_queue(rig: &Rig) {
     let case = layer(&rig.config, 1, Mode::Summarisation);
-    let mut host = ready(&rig, &case, &MemoryModel::default());
+    let mut host = ready(rig, &case, &MemoryModel::default());
     let mut rung = 0;
     while host.ring().unwrap() == OKAY {
         rung += 1;
@@ -379,7 +390,7 @@ fn a_full_queue_and_a_busy_state_answer_slverr_and_change_nothing() {
         .access(&[Access::Read(0x3f000), Access::Write(0x3f000, 1)])
         .unwrap();
     assert!(answer.iter().all(|answer| answer.resp == SLVERR));
-    is_well(&rig, &mut host, 2, "a full queue");
+    is_well(rig, &mut host, 2, "a full queue");
 }
 
 /// The bench is no use if it does not notice: every kind of expectation, changed by one, is found, and where.
