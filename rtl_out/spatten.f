@@ -22,6 +22,8 @@ rtl/softmax_sum.v
 rtl/softmax_reciprocal.v
 rtl/softmax.v
 rtl/requant_decision.v
+rtl/av_column.v
+rtl/av_rescale_lane.v
 rtl/av_rescale.v
 rtl/av_array.v
 rtl/importance_store.v
@@ -34,7 +36,9 @@ rtl/sector_crossbar.v
 rtl/sector_lane.v
 rtl/plane_assembler.v
 rtl/plane_fetcher.v
+rtl/beat_splitter.v
 rtl/key_buffer.v
+rtl/pick_queue.v
 rtl/value_buffer.v
 rtl/axi_reader.v
 rtl/row_writer.v

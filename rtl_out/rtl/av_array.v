@@ -74,9 +74,8 @@ module av_array #(
   localparam VALUE_W     = 12;
   localparam COLUMNS     = 64;  // the largest head dimension
   localparam GROUPS      = 8;  // elements of a beat in a column
-  localparam PROD_W      = 24;
   localparam BEAT_W      = 27;  // bits of the sum of a beat in a column
-  localparam ROW_W       = PROD_W + $clog2(MAX_ROW);
+  localparam ROW_W       = PROB_W + VALUE_W + $clog2(MAX_ROW);
   localparam SUM_W       = (ROW_W > BEAT_W) ? ROW_W : BEAT_W;  // bits of the sum of a row
   localparam OUT_LANES   = 16;
   localparam OUT_W       = 16;
@@ -219,71 +218,32 @@ module av_array #(
 
   // ---- columns: products, sum of the beat, sum of the row ---------------------------------------
 
-  localparam BEAT_0_W = 26;  // bits of a sum of up to 4 products
-  localparam BEAT_1_W = 27;  // bits of a sum of up to 8 products
-
   wire [COLUMNS*SUM_W-1:0] row_sums;
 
   genvar column;
   genvar group;
-  genvar node;
   generate
     for (column = 0; column < COLUMNS; column = column + 1) begin : g_column
-      reg [GROUPS*PROD_W-1:0] products_q;
+      wire [ GROUPS*PROB_W-1:0] probs;
+      wire [GROUPS*VALUE_W-1:0] values;
 
-      for (group = 0; group < GROUPS; group = group + 1) begin : g_multiplier
+      for (group = 0; group < GROUPS; group = group + 1) begin : g_operand
         localparam ELEMENT = group * COLUMNS + column;
 
-        wire        [   PROB_W-1:0] prob = prob_q[ELEMENT/32*PROB_W+:PROB_W];
-        wire        [  VALUE_W-1:0] value = value_q[ELEMENT*VALUE_W+:VALUE_W];
-        wire signed [PROD_W-1:0] prob_factor = {{VALUE_W{1'b0}}, prob};
-        wire signed [PROD_W-1:0] value_factor = {{PROB_W{value[VALUE_W-1]}}, value};
-
-        always @(posedge clk) begin
-          if (valid_q[0]) products_q[group*PROD_W+:PROD_W] <= prob_factor * value_factor;
-        end
+        assign probs[group*PROB_W+:PROB_W]    = prob_q[ELEMENT/32*PROB_W+:PROB_W];
+        assign values[group*VALUE_W+:VALUE_W] = value_q[ELEMENT*VALUE_W+:VALUE_W];
       end
 
-      // Sums of up to four, 8 to 2.
-      reg [2*BEAT_0_W-1:0] beat_0_q;
-
-      for (node = 0; node < 2; node = node + 1) begin : g_beat_0
-        wire [4*PROD_W-1:0] terms =
-            products_q[4*node*PROD_W+:4*PROD_W];
-
-        always @(posedge clk) begin
-          if (valid_q[1]) begin
-            beat_0_q[node*BEAT_0_W+:BEAT_0_W] <=
-                {{(BEAT_0_W-PROD_W){terms[PROD_W-1]}}, terms[0+:PROD_W]}
-                + {{(BEAT_0_W-PROD_W){terms[2*PROD_W-1]}}, terms[PROD_W+:PROD_W]}
-                + {{(BEAT_0_W-PROD_W){terms[3*PROD_W-1]}}, terms[2*PROD_W+:PROD_W]}
-                + {{(BEAT_0_W-PROD_W){terms[4*PROD_W-1]}}, terms[3*PROD_W+:PROD_W]};
-          end
-        end
-      end
-
-      // Sums of up to four, 2 to 1.
-      reg [BEAT_1_W-1:0] beat_1_q;
-
-      always @(posedge clk) begin
-        if (valid_q[2]) begin
-          beat_1_q <=
-              {{(BEAT_1_W-BEAT_0_W){beat_0_q[BEAT_0_W-1]}}, beat_0_q[0+:BEAT_0_W]}
-              + {{(BEAT_1_W-BEAT_0_W){beat_0_q[2*BEAT_0_W-1]}}, beat_0_q[BEAT_0_W+:BEAT_0_W]};
-        end
-      end
-
-      reg  [ SUM_W-1:0] row_sum_q;
-      wire [BEAT_W-1:0] beat_sum = beat_1_q;
-
-      always @(posedge clk) begin
-        if (valid_q[STAGES-2]) begin
-          row_sum_q <= (first_q ? {SUM_W{1'b0}} : row_sum_q)
-                     + {{(SUM_W - BEAT_W + 1){beat_sum[BEAT_W-1]}}, beat_sum[BEAT_W-2:0]};
-        end
-      end
-
-      assign row_sums[column*SUM_W+:SUM_W] = row_sum_q;
+      av_column #(
+          .SUM_W(SUM_W)
+      ) u_column (
+          .clk    (clk),
+          .step   (valid_q[STAGES-2:0]),
+          .first  (first_q),
+          .probs  (probs),
+          .values (values),
+          .row_sum(row_sums[column*SUM_W+:SUM_W])
+      );
     end
   endgenerate
 
@@ -434,6 +394,7 @@ module av_array #(
   reg [OUT_LANES*OUT_W-1:0] sizes_q;
 
   genvar element;
+  genvar node;
   generate
     for (element = 0; element < OUT_LANES; element = element + 1) begin : g_size
       wire [OUT_W-1:0] out = out_data[element*OUT_W+:OUT_W];

@@ -217,6 +217,13 @@ module controller (
   wire        fold = (unfolded || !tokens_quiet) && !command_token_operations_clear &&
                      (command_token_operations_scale != 8'd0 || command_token_operations_reset ||
                       command_token_operations_append);
+  // Nothing of the state changes before the layer.
+  wire        plain =
+      !(command_token_operations_clear || command_head_operations_clear ||
+        command_token_operations_append || command_token_operations_reset ||
+        command_head_operations_reset || command_token_operations_prune_before ||
+        command_head_operations_prune_before) &&
+      command_token_operations_scale == 8'd0 && command_head_operations_scale == 8'd0;
   // Ids ascend: where the query is the last token, all are at most the query.
   wire        all_keys = !command_mode_causal || command_query_token + 16'd1 == length_q;
   reg         needed;
@@ -486,6 +493,7 @@ module controller (
       else if (drained_q != 5'd31) drained_q <= drained_q + 5'd1;
 
       if (state_q == IDLE) step_q <= FOLD_FIRST;
+      else if (step_over && plain && step_q == FOLD_FIRST) step_q <= COUNT_KEYS;
       else if (step_over || (state_q == OP && op_done) || (state_q == LAYER && layer_ready)) begin
         step_q <= step_q + 5'd1;
       end

@@ -12,7 +12,7 @@
 //              holds until row_done; with its task its context and, for place, its output address
 //              go out: row_set, row_slot, row_place.
 // Order        rows in the order in which their keys come, with their contexts: a row that is
-//              redone comes twice.
+//              redone comes twice, the second time at once where the command's mask says so.
 // Values       one beat for each row of a generation whose survivors stand in kept_word.
 // Accounts     the keys of a generation's row are fetched only when its survivors have a place
 //              behind the top-k engine (390 words; kept_freed gives a row's back) and, where it may
@@ -21,10 +21,11 @@
 //              until no row of a generation waits for values, since its queries would stand before
 //              them.
 // Fetcher      job and id as plane_fetcher has them. job_ctx: bits 1:0 what it is (0 query, 1 key,
-//              2 value), bit 2 a generation's.
+//              2 value), bit 2 a generation's, bits 4:3 the head dimension: its log2, less 5.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays
 //              until it is taken.
-// Throughput   a list of w words in w+3 cycles, a row of a summarisation every cycle.
+// Throughput   a list of w words in w cycles, lists one behind the other; a row of a summarisation
+//              every cycle.
 // Reset        forgets all tasks and accounts.
 
 module fetch_scheduler (
@@ -113,12 +114,12 @@ module fetch_scheduler (
     output wire [3:0]   job_m,
     output wire [3:0]   job_l,
     output wire [1:0]   job_dim,
-    output wire [2:0]   job_ctx,
+    output wire [4:0]   job_ctx,
 
     output wire         id_valid,
     input  wire         id_ready,
-    output wire [159:0] id_ids,
-    output wire [4:0]   id_count,
+    output wire [319:0] id_ids,
+    output wire [5:0]   id_count,
     output wire         id_last
 );
 
@@ -129,8 +130,8 @@ module fetch_scheduler (
   localparam LANES     = 16;
   localparam ID_W      = 10;
   localparam COUNT_W   = 5;
-  localparam VECTORS   = 16;
-  localparam VECTOR_W  = 5;
+  localparam VECTORS   = 32;
+  localparam VECTOR_W  = 6;
   localparam SLOTS     = 32;
   localparam SLOT_W    = 5;
   localparam CTX_W     = 29;
@@ -145,34 +146,37 @@ module fetch_scheduler (
   localparam [1:0] KIND_RUN     = 2'd2;
 
   localparam [1:0] ALWAYS   = 2'd1;  // modes
+  localparam [1:0] AUTO     = 2'd2;
   localparam [1:0] WITH_ROW = 2'd2;
 
   localparam [PLANE_W-1:0] WHOLE = 4'd12;
 
   // ---- what stands next -------------------------------------------------------------------------
 
-  reg                second_q;  // the task's first job is out
-  reg                busy_q;  // a job and its ids are going out
+  reg  [        1:0] jobs_q;  // jobs of the task that are out
+  wire               begun = jobs_q != 2'd0;
+  wire               room;  // for a job and for where its ids come from
   wire               single = task_kind == KIND_SINGLE;
   wire               run = task_kind == KIND_RUN;
   wire               row = task_kind == KIND_ROW || single;
   wire               allowed;
-  wire               pick = !busy_q;
-  wire               pick_values = pick && values_valid && !second_q;
-  wire               pick_redo = pick && redo_valid && !values_valid && order_ready && !second_q;
-  wire               pick_task = pick && task_valid && (second_q ||
+  wire               pick_values = room && values_valid && !begun;
+  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !begun;
+  wire               pick_task = room && task_valid && (begun ||
       (!values_valid && !redo_valid && allowed)) && order_ready;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
-  wire               two_jobs = single || run;
+  wire               forced = single && task_force && task_n != {LENGTH_W{1'b0}};
+  wire               again = jobs_q == 2'd2;  // a row's second pass, known beforehand
+  wire [        1:0] last_job = forced ? 2'd2 : (single || run) ? 2'd1 : 2'd0;
 
   assign values_ready = pick_values;
   assign redo_ready   = pick_redo;
-  assign task_ready   = pick_task && (second_q || !two_jobs);
+  assign task_ready   = pick_task && jobs_q == last_job;
 
   always @(posedge clk) begin
-    if (rst) second_q <= 1'b0;
-    else if (task_job && two_jobs) second_q <= !second_q;
+    if (rst) jobs_q <= 2'd0;
+    else if (task_job) jobs_q <= (jobs_q == last_job) ? 2'd0 : jobs_q + 2'd1;
   end
 
   // ---- what is known of commands and rows -------------------------------------------------------
@@ -205,7 +209,7 @@ module fetch_scheduler (
   reg  [SLOT_W-1:0] slot_q;  // the next row's
   reg  [ SLOTS-1:0] used_q;
   wire [ADDR_W-1:0] k_lsb_base, v_msb_base, v_lsb_base;
-  wire              new_row = pick_task && row && !second_q;
+  wire              new_row = pick_task && row && !begun;
 
   slot_table #(
       .WIDTH(3 * ADDR_W),
@@ -240,17 +244,17 @@ module fetch_scheduler (
   // ---- the order of rows ------------------------------------------------------------------------
 
   reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
-  wire [SLOT_W-1:0] this_row = second_q ? row_q : slot_q;
-  wire              keeps_scores = single && key_mode[1];
+  wire [SLOT_W-1:0] this_row = begun ? row_q : slot_q;
+  wire              keeps_scores = forced || (single && key_mode == AUTO);
 
   always @(posedge clk) begin
     if (new_row) row_q <= slot_q;
   end
 
-  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && second_q)));
+  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && begun)));
   assign order_n     = pick_redo ? n : task_n;
   assign order_ctx   = pick_redo ? redo_ctx | 29'd16777216 :
-                       {task_release, single, task_force, keeps_scores, 1'b0, task_slot, this_row,
+                       {task_release, single, forced, keeps_scores, again, task_slot, this_row,
                         task_head, task_k};
 
   // ---- accounts ---------------------------------------------------------------------------------
@@ -274,7 +278,7 @@ module fetch_scheduler (
   wire                unused_room, unused_back;
   wire                unused_ctx = &{1'b0, ctx};
   wire                fits = kept_free_q >= kept_need &&
-      (!key_mode[1] || store_free_q >= store_need);
+      (!keeps_scores || store_free_q >= store_need);
 
   assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
       !row || (!used_q[slot_q] && (!single || fits));
@@ -285,7 +289,7 @@ module fetch_scheduler (
   ) u_reserved (
       .clk       (clk),
       .rst(rst),
-      .push_valid(reserve && key_mode[1]),
+      .push_valid(reserve && keeps_scores),
       .push_ready(unused_room),
       .push_data (store_need),
       .pop_valid (unused_back),
@@ -301,76 +305,55 @@ module fetch_scheduler (
     end else begin
       kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
                       (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
-      store_free_q <= store_free_q - (reserve && key_mode[1] ? store_need : {STORE_W{1'b0}}) +
+      store_free_q <= store_free_q - (reserve && keeps_scores ? store_need : {STORE_W{1'b0}}) +
                       (store_freed ? store_back : {STORE_W{1'b0}});
       if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
       if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
     end
   end
 
-  // ---- the job ----------------------------------------------------------------------------------
+  // ---- the job, and where its ids come from -----------------------------------------------------
 
-  localparam JOB_W = 4 * ADDR_W + 2 + 2 * PLANE_W + 2 + 3;
+  localparam JOB_W = 4 * ADDR_W + 2 + 2 * PLANE_W + 2 + 5;
 
   localparam [1:0] ONE_ID   = 2'd0;  // where the ids come from
   localparam [1:0] KEPT_IDS = 2'd1;
   localparam [1:0] LIST_IDS = 2'd2;
 
-  reg                job_valid_q;
-  reg  [  JOB_W-1:0] job_q;
-  reg  [        1:0] source_q;
-  reg                ids_left_q;
-  reg                asked_q;
-  reg  [LENGTH_W-1:0] list_n_q;
-  reg  [TOKEN_W-1:0] one_id_q;
-  wire               job_room;
-  wire               ids_end;  // the list's last word is taken
   wire               redone = ctx[24];
   wire               value_lsbs = value_mode == ALWAYS ||
       (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
-  wire               of_values = pick_values || (run && second_q);
-  wire               of_query = !of_values && !pick_redo && !(run || (single && second_q));
+  wire               of_values = pick_values || (run && begun);
+  wire               of_query = !of_values && !pick_redo && !(run || (single && begun));
   wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
-  wire               through = pick_values || pick_redo || single;
+  wire [        4:0] goes_along = {dim, pick_values || pick_redo || single, what};
+  wire [        1:0] from = pick_values ? KEPT_IDS :
+      (single && !begun && !pick_redo) ? ONE_ID : LIST_IDS;
+  reg  [  JOB_W-1:0] job;
 
-  always @(posedge clk) begin
-    if (rst) begin
-      busy_q      <= 1'b0;
-      job_valid_q <= 1'b0;
-      ids_left_q  <= 1'b0;
-      asked_q     <= 1'b0;
+  always @(*) begin
+    if (of_values) begin
+      job = {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
+             pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
+             1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
+             goes_along};
+    end else if (of_query) begin
+      job = {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
+             dim, goes_along};
     end else begin
-      if (go) busy_q <= 1'b1;
-      else if ((!job_valid_q || job_room) && (!ids_left_q || ids_end)) busy_q <= 1'b0;
-      if (go) job_valid_q <= 1'b1;
-      else if (job_room) job_valid_q <= 1'b0;
-      if (go) ids_left_q <= 1'b1;
-      else if (ids_end) ids_left_q <= 1'b0;
-      if (go) asked_q <= 1'b0;
-      else if (list_valid && list_ready) asked_q <= 1'b1;
+      job = {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
+             k_lsb_stride, !(pick_redo || again), pick_redo || again || key_mode == ALWAYS, key_m, key_l, dim,
+             goes_along};
     end
   end
 
-  always @(posedge clk) begin
-    if (go) begin
-      source_q <= pick_values ? KEPT_IDS : (single && !second_q && !pick_redo) ? ONE_ID : LIST_IDS;
-      list_n_q <= pick_redo ? n : task_n;
-      one_id_q <= query;
-      if (of_values) begin
-        job_q <= {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
-                  pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
-                  1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
-                  through, what};
-      end else if (of_query) begin
-        job_q <= {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
-                  dim, through, what};
-      end else begin
-        job_q <= {task_k_msb_base, k_msb_stride,
-                  pick_redo ? k_lsb_base : task_k_lsb_base, k_lsb_stride,
-                  !pick_redo, pick_redo || key_mode == ALWAYS, key_m, key_l, dim, through, what};
-      end
-    end
-  end
+  wire                source_valid;
+  wire [         1:0] source;
+  wire [ TOKEN_W-1:0] one_id;
+  wire                ids_end;  // the list's last word is taken
+  wire                jobs_free, sources_free, lists_free;
+
+  assign room = jobs_free && sources_free && lists_free;
 
   reg_fifo #(
       .WIDTH(JOB_W),
@@ -379,9 +362,9 @@ module fetch_scheduler (
       .clk       (clk),
       .rst(rst),
       .clear     (1'b0),
-      .push_valid(job_valid_q),
-      .push_ready(job_room),
-      .push_data (job_q),
+      .push_valid(go),
+      .push_ready(jobs_free),
+      .push_data (job),
       .pop_valid (job_valid),
       .pop_ready (job_ready),
       .pop_data  ({job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride, job_use_msb,
@@ -389,14 +372,45 @@ module fetch_scheduler (
                    job_dim, job_ctx})
   );
 
+  reg_fifo #(
+      .WIDTH(2 + TOKEN_W),
+      .DEPTH(4)
+  ) u_sources (
+      .clk       (clk),
+      .rst(rst),
+      .clear     (1'b0),
+      .push_valid(go),
+      .push_ready(sources_free),
+      .push_data ({from, query}),
+      .pop_valid (source_valid),
+      .pop_ready (ids_end),
+      .pop_data  ({source, one_id})
+  );
+
+  // The list is asked for ahead of its turn, so that its words are there when it comes.
+  reg_fifo #(
+      .WIDTH(LENGTH_W),
+      .DEPTH(4)
+  ) u_lists (
+      .clk       (clk),
+      .rst(rst),
+      .clear     (1'b0),
+      .push_valid(go && from == LIST_IDS),
+      .push_ready(lists_free),
+      .push_data (pick_redo ? n : task_n),
+      .pop_valid (list_valid),
+      .pop_ready (list_ready),
+      .pop_data  (list_n)
+  );
+
   // ---- its ids ----------------------------------------------------------------------------------
 
   localparam [COUNT_W-1:0] ONE = 5'd1;
-  localparam [VECTOR_W-1:0] ALL_VECTORS = 5'd16;
+  localparam [VECTOR_W-1:0] ALL_VECTORS = 6'd32;
 
-  wire                     from_list = source_q == LIST_IDS;
-  wire                     from_kept = source_q == KEPT_IDS;
-  wire                     ids_valid = ids_left_q && (from_list ? word_valid :
+  wire                     from_list = source == LIST_IDS;
+  wire                     from_kept = source == KEPT_IDS;
+  wire                     ids_valid = source_valid && (from_list ? word_valid :
       from_kept ? kept_word_valid : 1'b1);
   wire                     ids_ready;
   wire                     ids_last = from_list ? word_last : from_kept ? kept_word_last : 1'b1;
@@ -404,10 +418,8 @@ module fetch_scheduler (
   wire [LANES*TOKEN_W-1:0] ids;
   wire                     unused_user;
 
-  assign list_valid      = ids_left_q && from_list && !asked_q;
-  assign list_n          = list_n_q;
-  assign word_ready      = ids_left_q && from_list && ids_ready;
-  assign kept_word_ready = ids_left_q && from_kept && ids_ready;
+  assign word_ready      = source_valid && from_list && ids_ready;
+  assign kept_word_ready = source_valid && from_kept && ids_ready;
   assign ids_end         = ids_valid && ids_ready && ids_last;
 
   genvar lane;
@@ -415,7 +427,7 @@ module fetch_scheduler (
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_id
       if (lane == 0) begin : g_first
         assign ids[TOKEN_W-1:0] = from_list ? word_ids[TOKEN_W-1:0] :
-            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id_q;
+            from_kept ? kept_word_ids[TOKEN_W-1:0] : one_id;
       end else begin : g_other
         assign ids[lane*TOKEN_W+:TOKEN_W] = from_list ? word_ids[lane*ID_W+:TOKEN_W] :
             kept_word_ids[lane*ID_W+:TOKEN_W];

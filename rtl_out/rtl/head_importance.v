@@ -20,7 +20,7 @@
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays
 //              until it is taken. push_ready of a read waits for room on the key side, that of
 //              other operations does not.
-// Latency      the importance read by a beat accepted in cycle t is offered in cycle t+6.
+// Latency      the importance read by a beat accepted in cycle t is offered in cycle t+7.
 // Throughput   one operation every cycle, equal ids back to back too; nothing is accepted in the 32
 //              cycles after a clear, a scale or a reset.
 // Reset        clears all importance.
@@ -54,7 +54,7 @@ module head_importance (
   localparam DEPTH        = (HEADS > 2) ? HEADS : 2;
   localparam HEAD_W       = 5;
   localparam LAST         = HEADS - 1;
-  localparam STORE_STAGES = 3;  // from an operation to the value that it reads
+  localparam STORE_STAGES = 4;  // from an operation to the value that it reads
   localparam KEY_DEPTH    = 16;  // keys under way or waiting; enough for one every cycle
   localparam KEY_COUNT_W  = 5;
 
@@ -101,8 +101,27 @@ module head_importance (
 
   // ---- the store --------------------------------------------------------------------------------
 
+  // What it does next: an operation, or the next head of a sweep.
+  reg               op_valid_q;
+  reg [ HEAD_W-1:0] op_id_q;
+  reg               op_zero_q;
+  reg               op_scale_q;
+  reg [       31:0] op_amount_q;
+
   wire adds = push_code == ADD || push_code == WRITE;
   wire [31:0] value;
+
+  always @(posedge clk) begin
+    if (rst) op_valid_q <= 1'b0;
+    else op_valid_q <= sweeping_q || (push && (adds || is_read));
+  end
+
+  always @(posedge clk) begin
+    op_id_q     <= sweeping_q ? sweep_head_q : push_id;
+    op_zero_q   <= sweeping_q ? !sweep_scale_q : push_code == WRITE;
+    op_scale_q  <= sweeping_q && sweep_scale_q;
+    op_amount_q <= (adds && !sweeping_q) ? push_value : 32'd0;
+  end
 
   importance_store #(
       .BANKS (1),
@@ -111,12 +130,12 @@ module head_importance (
   ) u_store (
       .clk      (clk),
       .rst(rst),
-      .op_valid (sweeping_q || (push && (adds || is_read))),
-      .op_addr  (sweeping_q ? sweep_head_q : push_id),
-      .op_zero  (sweeping_q ? !sweep_scale_q : push_code == WRITE),
-      .op_scale (sweeping_q && sweep_scale_q),
+      .op_valid (op_valid_q),
+      .op_addr  (op_id_q),
+      .op_zero  (op_zero_q),
+      .op_scale (op_scale_q),
       .op_shift (sweep_shift_q),
-      .op_amount((adds && !sweeping_q) ? push_value : 32'd0),
+      .op_amount(op_amount_q),
       .values   (value)
   );
 

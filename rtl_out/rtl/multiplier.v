@@ -51,17 +51,18 @@ module multiplier #(
       wire [ A_W+LOW_W-1:0] low_half = {{A_W{1'b0}}, HALF[LOW_W-1:0]};
       wire [A_W+HIGH_W-1:0] high_half = HALF[PRODUCT_W-1:LOW_W];
 
-      reg  [ A_W+LOW_W-1:0] low_q;
-      reg  [A_W+HIGH_W-1:0] high_q;
+      reg  [ A_W+LOW_W-1:0] low_product_q;
+      reg  [A_W+HIGH_W-1:0] high_product_q;
 
       always @(posedge clk) begin
         if (en) begin
-          low_q  <= {{LOW_W{1'b0}}, a} * {{A_W{1'b0}}, b[LOW_W-1:0]} + low_half;
-          high_q <= {{HIGH_W{1'b0}}, a} * {{A_W{1'b0}}, b[B_W-1:LOW_W]} + high_half;
+          low_product_q  <= {{LOW_W{1'b0}}, a} * {{A_W{1'b0}}, b[LOW_W-1:0]} + low_half;
+          high_product_q <= {{HIGH_W{1'b0}}, a} * {{A_W{1'b0}}, b[B_W-1:LOW_W]} + high_half;
         end
       end
 
-      assign {product, unused_low} = {high_q, {LOW_W{1'b0}}} + {{HIGH_W{1'b0}}, low_q};
+      assign {product, unused_low} =
+          {high_product_q, {LOW_W{1'b0}}} + {{HIGH_W{1'b0}}, low_product_q};
     end
   endgenerate
 

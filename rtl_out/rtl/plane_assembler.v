@@ -28,30 +28,30 @@ module plane_assembler #(
 
     input  wire             push_valid,
     output wire             push_ready,
-    input  wire [9215:0]    push_words,
+    input  wire [18431:0]   push_words,
     input  wire [1:0]       push_dim,
     input  wire [3:0]       push_planes,
     input  wire [3:0]       push_shift,
     input  wire             push_merge,
     input  wire             push_close,
     input  wire [0:0]       push_pass,
-    input  wire [4:0]       push_count,
+    input  wire [5:0]       push_count,
     input  wire             push_last,
     input  wire [CTX_W-1:0] push_ctx,
 
     output wire             pop_valid,
     input  wire             pop_ready,
-    output wire [6143:0]    pop_data,
-    output wire [4:0]       pop_count,
+    output wire [12287:0]   pop_data,
+    output wire [5:0]       pop_count,
     output wire             pop_last,
     output wire [CTX_W-1:0] pop_ctx
 );
 
-  localparam LANES   = 8;
+  localparam LANES   = 16;
   localparam DIM     = 64;  // multipliers of a lane
   localparam WIDTH   = 12;
   localparam PLANE_W = 4;
-  localparam COUNT_W = 5;
+  localparam COUNT_W = 6;
   localparam WORDS_W = 1152;  // bits of the vectors of a lane
   localparam LANE_W  = WIDTH * DIM;
   localparam PASSES  = 1;

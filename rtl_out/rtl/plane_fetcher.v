@@ -14,15 +14,15 @@
 //              planes. Operands are x << (12 - m - l) with planes that are not fetched read as
 //              zero; LSBs alone give the low part, which needs m. dim: log2 of the head dimension,
 //              less 5.
-// Ids          the list's token ids, 16 a beat, every beat but the last full. A list of none is one
+// Ids          the list's token ids, 32 a beat, every beat but the last full. A list of none is one
 //              empty beat, and one empty beat comes of it.
-// Vectors      a beat holds 512 / D vectors, vector j in elements jD to jD + D - 1.
+// Vectors      a beat holds 1024 / D vectors, vector j in elements jD to jD + D - 1.
 // Sectors      32 bytes; a sector equal to the last one fetched for the same list, MSB and LSB
 //              planes apart, is not fetched again. Each channel answers in the order of its
 //              requests, at any time. fetched, fetched_lsb, fetched_ctx: sectors of one group that
 //              are being asked for, of which planes, of whom; added up, they are the sectors of a
 //              list. fetched is 0 in other cycles.
-// Structure    8 lanes of 64 multipliers each own 4.0 request ports, which take the lane's sectors
+// Structure    16 lanes of 64 multipliers each own 2.0 request ports, which take the lane's sectors
 //              in turn; 64 sectors a port may be in flight. All lanes step together: a group is
 //              used when all its sectors are there.
 // Protocol     job, id and vector are valid/ready streams, request and response one stream a
@@ -63,14 +63,14 @@ module plane_fetcher #(
 
     input  wire             id_valid,
     output wire             id_ready,
-    input  wire [159:0]     id_ids,
-    input  wire [4:0]       id_count,
+    input  wire [319:0]     id_ids,
+    input  wire [5:0]       id_count,
     input  wire             id_last,
 
     output wire             vector_valid,
     input  wire             vector_ready,
-    output wire [6143:0]    vector_data,
-    output wire [4:0]       vector_count,
+    output wire [12287:0]   vector_data,
+    output wire [5:0]       vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,
 
@@ -83,24 +83,24 @@ module plane_fetcher #(
     output wire [15:0]      response_ready,
     input  wire [4095:0]    response_data,
 
-    output wire [5:0]       fetched,
+    output wire [6:0]       fetched,
     output wire             fetched_lsb,
     output wire [CTX_W-1:0] fetched_ctx
 );
 
-  localparam LANES    = 8;
+  localparam LANES    = 16;
   localparam SLOTS    = 2;  // most vectors of a lane
   localparam VECTORS  = LANES * SLOTS;
   localparam PORTS    = 32;
   localparam SECTOR_W = 35;
   localparam SLOT_W   = 6;
   localparam PLANE_W  = 4;
-  localparam COUNT_W  = 5;
+  localparam COUNT_W  = 6;
   localparam TOTAL_W  = 3;
-  localparam START_W  = 2;
+  localparam START_W  = 1;
   localparam PASS_W   = 1;
-  localparam SUM_W    = 6;
-  localparam STEP_W   = 1;
+  localparam SUM_W    = 7;
+  localparam STEP_W   = 2;
   localparam WORDS_W  = 1152;  // bits of the vectors of a lane
   localparam DATA_W   = 256;
   localparam AHEAD    = 16;  // groups whose sectors are not yet asked for

@@ -12,11 +12,11 @@
 //              follows. Combinational.
 
 module port_turn #(
-    parameter PORTS = 4  // of the lane
+    parameter PORTS = 2  // of the lane
 ) (
     input  wire [2:0]         total,
-    input  wire [1:0]         start,  // below PORTS
-    input  wire [0:0]         step,
+    input  wire [0:0]         start,  // below PORTS
+    input  wire [1:0]         step,
 
     output wire [PORTS-1:0]   needed,
     output wire [PORTS*3-1:0] number,
@@ -24,8 +24,8 @@ module port_turn #(
 );
 
   localparam TOTAL_W = 3;
-  localparam START_W = 2;
-  localparam STEP_W  = 1;
+  localparam START_W = 1;
+  localparam STEP_W  = 2;
   localparam SUM_W   = (TOTAL_W > START_W ? TOTAL_W : START_W) + STEP_W + 1;
 
   localparam PORTS_INT = PORTS;

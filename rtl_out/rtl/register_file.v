@@ -136,18 +136,18 @@ module register_file (
 
     input  wire             tally_valid,
     output wire             tally_ready,
-    input  wire [5:0]       tally_sectors_q,
-    input  wire [5:0]       tally_sectors_k_msb,
-    input  wire [5:0]       tally_sectors_k_lsb,
-    input  wire [5:0]       tally_sectors_v_msb,
-    input  wire [5:0]       tally_sectors_v_lsb,
-    input  wire [5:0]       tally_rows,
-    input  wire [5:0]       tally_rows_redone,
-    input  wire [5:0]       tally_stall_keys,
-    input  wire [5:0]       tally_stall_scores,
-    input  wire [5:0]       tally_stall_select,
-    input  wire [5:0]       tally_stall_values,
-    input  wire [5:0]       tally_stall_output,
+    input  wire [6:0]       tally_sectors_q,
+    input  wire [6:0]       tally_sectors_k_msb,
+    input  wire [6:0]       tally_sectors_k_lsb,
+    input  wire [6:0]       tally_sectors_v_msb,
+    input  wire [6:0]       tally_sectors_v_lsb,
+    input  wire [6:0]       tally_rows,
+    input  wire [6:0]       tally_rows_redone,
+    input  wire [6:0]       tally_stall_keys,
+    input  wire [6:0]       tally_stall_scores,
+    input  wire [6:0]       tally_stall_select,
+    input  wire [6:0]       tally_stall_values,
+    input  wire [6:0]       tally_stall_output,
 
     input  wire             busy,
     input  wire             closed,
@@ -164,7 +164,7 @@ module register_file (
   localparam [1:0] SLVERR = 2'b10;
 
   localparam COUNTERS = 14;
-  localparam TALLY_W  = 6;  // bits of a step
+  localparam TALLY_W  = 7;  // bits of a step
 
   localparam [19:0] CONTROL   = 20'h00100;
   localparam [19:0] INTERRUPT = 20'h0010c;

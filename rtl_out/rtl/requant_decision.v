@@ -146,23 +146,23 @@ module requant_decision #(
   wire [T_HIGH_W-1:0] t_high = s2_factor_q[FACTOR_W-1:HALF_W];
 
   reg  [          OCTAVES-1:0] s3_octave_q;
-  reg  [S_HIGH_W+T_HIGH_W-1:0] s3_high_q;
-  reg  [  S_HIGH_W+HALF_W-1:0] s3_s_high_q;
-  reg  [  T_HIGH_W+HALF_W-1:0] s3_t_high_q;
-  reg  [         2*HALF_W-1:0] s3_low_q;
+  reg  [S_HIGH_W+T_HIGH_W-1:0] s3_high_product_q;
+  reg  [  S_HIGH_W+HALF_W-1:0] s3_s_product_q;
+  reg  [  T_HIGH_W+HALF_W-1:0] s3_t_product_q;
+  reg  [         2*HALF_W-1:0] s3_low_product_q;
 
   always @(posedge clk) begin
     if (advance) begin
-      s3_octave_q <= s2_octave_q;
-      s3_high_q   <= s_high * t_high;
-      s3_s_high_q <= s_high * t_low;
-      s3_t_high_q <= s_low * t_high;
-      s3_low_q    <= s_low * t_low;
+      s3_octave_q       <= s2_octave_q;
+      s3_high_product_q <= s_high * t_high;
+      s3_s_product_q    <= s_high * t_low;
+      s3_t_product_q    <= s_low * t_high;
+      s3_low_product_q  <= s_low * t_low;
     end
   end
 
-  // The low HALF_W bits of the product are those of s3_low_q, and do not matter.
-  wire [HALF_W-1:0] unused_low = s3_low_q[HALF_W-1:0];
+  // The low HALF_W bits of the product are those of s3_low_product_q, and do not matter.
+  wire [HALF_W-1:0] unused_low = s3_low_product_q[HALF_W-1:0];
 
   reg [OCTAVES-1:0] s4_octave_q;
   reg [UPPER_W-1:0] s4_outer_q;
@@ -171,9 +171,9 @@ module requant_decision #(
   always @(posedge clk) begin
     if (advance) begin
       s4_octave_q <= s3_octave_q;
-      s4_outer_q  <= {s3_high_q, s3_low_q[2*HALF_W-1:HALF_W]};
-      s4_middle_q <= {{(UPPER_W - S_HIGH_W - HALF_W){1'b0}}, s3_s_high_q}
-                     + {{(UPPER_W - T_HIGH_W - HALF_W){1'b0}}, s3_t_high_q};
+      s4_outer_q  <= {s3_high_product_q, s3_low_product_q[2*HALF_W-1:HALF_W]};
+      s4_middle_q <= {{(UPPER_W - S_HIGH_W - HALF_W){1'b0}}, s3_s_product_q}
+                     + {{(UPPER_W - T_HIGH_W - HALF_W){1'b0}}, s3_t_product_q};
     end
   end
 
@@ -184,12 +184,12 @@ module requant_decision #(
   assign {product, unused_product} = s4_outer_q + s4_middle_q;
 
   reg [OCTAVES-1:0] s5_octave_q;
-  reg [OCTAVES-1:0] s5_product_q;
+  reg [OCTAVES-1:0] s5_bits_q;
 
   always @(posedge clk) begin
     if (advance) begin
-      s5_octave_q  <= s4_octave_q;
-      s5_product_q <= product;
+      s5_octave_q <= s4_octave_q;
+      s5_bits_q   <= product;
     end
   end
 
@@ -203,7 +203,7 @@ module requant_decision #(
     exceeds = 1'b0;
     for (i = 0; i < OCTAVES; i = i + 1) begin
       exceeds = exceeds
-                | (s5_octave_q[i] && (s5_product_q >> (OCTAVES - 1 - i)) != {OCTAVES{1'b0}});
+                | (s5_octave_q[i] && (s5_bits_q >> (OCTAVES - 1 - i)) != {OCTAVES{1'b0}});
     end
   end
 

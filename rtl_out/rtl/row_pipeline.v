@@ -14,18 +14,20 @@
 // Context      bits of order_ctx, from the low end: k, head, row slot, command slot, second pass,
 //              may be redone, is redone by the mask, of a generation, last row of a run.
 // Vectors      of all kinds, in the order of their jobs: vector_ctx bits 1:0 say what they are (0
-//              query, 1 key, 2 value), bit 2 that they are a generation's and are used once.
+//              query, 1 key, 2 value), bit 2 that they are a generation's and are used once, bits
+//              4:3 their head dimension: its log2, less 5.
 // Redo         a row whose largest probability is too small, or which the mask has redone, goes out
 //              on redo, and comes again as its second pass; its scores of the first one wait in a
-//              store of 1536 beats.
+//              store of 1536 beats. A row that the mask has redone comes twice of itself, and its
+//              first scores go nowhere else.
 // Survivors    of a generation's rows: kept_word has their ids, values a beat for each row whose
 //              ids are all there.
 // Output       row and place as row_writer has them; place_ctx is the command's slot.
 // Importance   importance_* as cascade_state's row, magnitude_* as its magnitude.
 // Events       settled: a row's last word entered the top-k engine. counted: a row's magnitude is
 //              taken. row_done: a row left, with its slot. kept_freed: the survivors of a row left
-//              their buffer. store_freed: the oldest row's scores left the store. redone: a row is
-//              redone. stalls: one bit a cause, for counting.
+//              their buffer. store_freed: the oldest row's scores left the store. redone: a row's
+//              second pass begins. stalls: one bit a cause, for counting.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays
 //              until it is taken.
 // Throughput   that of the blocks inside: every stage takes a beat a cycle, and rows follow one
@@ -33,96 +35,97 @@
 // Reset        forgets all rows.
 
 module row_pipeline (
-    input  wire          clk,
-    input  wire          rst,
+    input  wire           clk,
+    input  wire           rst,
 
-    input  wire          table_set,
-    input  wire [2:0]    table_slot,
-    input  wire [10:0]   table_n,
-    input  wire [1:0]    table_dim,
-    input  wire          table_auto,
-    input  wire [11:0]   table_threshold,
-    input  wire [15:0]   table_mant,
-    input  wire [5:0]    table_shift,
-    input  wire [15:0]   table_out_mant,
-    input  wire [5:0]    table_out_shift,
-    input  wire [4:0]    table_head_shift,
-    input  wire          table_accumulate_tokens,
-    input  wire          table_accumulate_heads,
+    input  wire           table_set,
+    input  wire [2:0]     table_slot,
+    input  wire [10:0]    table_n,
+    input  wire [1:0]     table_dim,
+    input  wire           table_auto,
+    input  wire [11:0]    table_threshold,
+    input  wire [15:0]    table_mant,
+    input  wire [5:0]     table_shift,
+    input  wire [15:0]    table_out_mant,
+    input  wire [5:0]     table_out_shift,
+    input  wire [4:0]     table_head_shift,
+    input  wire           table_accumulate_tokens,
+    input  wire           table_accumulate_heads,
 
-    input  wire          order_valid,
-    output wire          order_ready,
-    input  wire [28:0]   order_ctx,
-    input  wire [10:0]   order_n,
+    input  wire           order_valid,
+    output wire           order_ready,
+    input  wire [28:0]    order_ctx,
+    input  wire [10:0]    order_n,
 
-    input  wire          row_set,
-    input  wire [4:0]    row_slot,
-    input  wire [37:0]   row_place,
-    input  wire [1:0]    row_dim,
+    input  wire           row_set,
+    input  wire [4:0]     row_slot,
+    input  wire [37:0]    row_place,
+    input  wire [1:0]     row_dim,
 
-    input  wire          vector_valid,
-    output wire          vector_ready,
-    input  wire [6143:0] vector_data,
-    input  wire [4:0]    vector_count,
-    input  wire          vector_last,
-    input  wire [2:0]    vector_ctx,
+    input  wire           vector_valid,
+    output wire           vector_ready,
+    input  wire [12287:0] vector_data,
+    input  wire [5:0]     vector_count,
+    input  wire           vector_last,
+    input  wire [4:0]     vector_ctx,
 
-    output wire          id_list_valid,
-    input  wire          id_list_ready,
-    output wire [10:0]   id_list_n,
-    input  wire          id_word_valid,
-    output wire          id_word_ready,
-    input  wire [159:0]  id_word_ids,
+    output wire           id_list_valid,
+    input  wire           id_list_ready,
+    output wire [10:0]    id_list_n,
+    input  wire           id_word_valid,
+    output wire           id_word_ready,
+    input  wire [159:0]   id_word_ids,
 
-    output wire          redo_valid,
-    input  wire          redo_ready,
-    output wire [28:0]   redo_ctx,
+    output wire           redo_valid,
+    input  wire           redo_ready,
+    output wire [28:0]    redo_ctx,
 
-    output wire          values_valid,
-    input  wire          values_ready,
-    output wire [28:0]   values_ctx,
+    output wire           values_valid,
+    input  wire           values_ready,
+    output wire [28:0]    values_ctx,
 
-    output wire          kept_word_valid,
-    input  wire          kept_word_ready,
-    output wire [159:0]  kept_word_ids,
-    output wire [4:0]    kept_word_count,
-    output wire          kept_word_last,
+    output wire           kept_word_valid,
+    input  wire           kept_word_ready,
+    output wire [159:0]   kept_word_ids,
+    output wire [4:0]     kept_word_count,
+    output wire           kept_word_last,
 
-    output wire          importance_valid,
-    input  wire          importance_ready,
-    output wire [95:0]   importance_probs,
-    output wire [3:0]    importance_count,
-    output wire          importance_last,
+    output wire           importance_valid,
+    input  wire           importance_ready,
+    output wire [95:0]    importance_probs,
+    output wire [3:0]     importance_count,
+    output wire           importance_last,
 
-    output wire          magnitude_valid,
-    input  wire          magnitude_ready,
-    output wire [4:0]    magnitude_head,
-    output wire [31:0]   magnitude_value,
+    output wire           magnitude_valid,
+    input  wire           magnitude_ready,
+    output wire [4:0]     magnitude_head,
+    output wire [31:0]    magnitude_value,
 
-    output wire          row_valid,
-    input  wire          row_ready,
-    output wire [255:0]  row_data,
-    output wire          row_last,
-    output wire          place_valid,
-    input  wire          place_ready,
-    output wire [37:0]   place_word,
-    output wire [2:0]    place_ctx,
+    output wire           row_valid,
+    input  wire           row_ready,
+    output wire [255:0]   row_data,
+    output wire           row_last,
+    output wire           place_valid,
+    input  wire           place_ready,
+    output wire [37:0]    place_word,
+    output wire [2:0]     place_ctx,
 
-    output wire          settled,
-    output wire          counted,
-    output wire          row_done,
-    output wire [4:0]    row_done_slot,
-    output wire          kept_freed,
-    output wire [10:0]   kept_freed_k,
-    output wire          store_freed,
-    output wire          redone,
-    output wire [4:0]    stalls
+    output wire           settled,
+    output wire           counted,
+    output wire           row_done,
+    output wire [4:0]     row_done_slot,
+    output wire           kept_freed,
+    output wire [10:0]    kept_freed_k,
+    output wire           store_freed,
+    output wire           redone,
+    output wire [4:0]     stalls
 );
 
   localparam MULTIPLIERS   = 512;
   localparam WIDTH         = 12;
   localparam VECTOR_LANES  = 16;
   localparam VECTOR_W      = 5;
+  localparam BEAT_W        = 6;
   localparam SOFTMAX_LANES = 8;
   localparam LANES         = 16;
   localparam COUNT_W       = 5;
@@ -175,22 +178,22 @@ module row_pipeline (
   reg  [    SLOT_W:0] owed_q;  // rows whose query has not come
   reg  [    SLOT_W:0] arrived_q;  // queries that have come and whose row has not begun
   reg  [  SLOT_W-1:0] query_slot_q;  // of the next query
-  reg  [VECTOR_W-1:0] vector_q;  // the vector of the beat that is next
-  wire                query_here = vector_valid && of_query && vector_count != {VECTOR_W{1'b0}};
+  reg  [  BEAT_W-1:0] vector_q;  // the vector of the beat that is next
+  wire                query_here = vector_valid && of_query && vector_count != {BEAT_W{1'b0}};
   wire                query_write = query_here && owed_q != {(SLOT_W + 1) {1'b0}};
   wire                query_last = vector_q + 1'b1 >= vector_count;
   wire                row_begins;  // a row in its first pass begins
   wire [ QUERY_W-1:0] query_data;
   wire [         1:0] query_dim;
 
-  assign query_taken = vector_count == {VECTOR_W{1'b0}} || (query_write && query_last);
+  assign query_taken = vector_count == {BEAT_W{1'b0}} || (query_write && query_last);
 
   genvar chunk;
   generate
     for (chunk = 0; chunk < QUERY_W / CHUNK_W; chunk = chunk + 1) begin : g_chunk
-      localparam [VECTOR_W-1:0] NUMBER = chunk;
+      localparam [BEAT_W-1:0] NUMBER = chunk;
 
-      wire [VECTOR_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      wire [BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
 
       assign query_data[chunk*CHUNK_W+:CHUNK_W] = vector_data[source*CHUNK_W+:CHUNK_W];
     end
@@ -201,7 +204,7 @@ module row_pipeline (
       owed_q       <= {(SLOT_W + 1) {1'b0}};
       arrived_q    <= {(SLOT_W + 1) {1'b0}};
       query_slot_q <= {SLOT_W{1'b0}};
-      vector_q     <= {VECTOR_W{1'b0}};
+      vector_q     <= {BEAT_W{1'b0}};
     end else begin
       if (row_set && !query_write) owed_q <= owed_q + 1'b1;
       if (query_write && !row_set) owed_q <= owed_q - 1'b1;
@@ -209,7 +212,7 @@ module row_pipeline (
       if (row_begins && !query_write) arrived_q <= arrived_q - 1'b1;
       if (query_write) begin
         query_slot_q <= query_slot_q + 1'b1;
-        vector_q     <= query_last ? {VECTOR_W{1'b0}} : vector_q + 1'b1;
+        vector_q     <= query_last ? {BEAT_W{1'b0}} : vector_q + 1'b1;
       end
     end
   end
@@ -336,15 +339,41 @@ module row_pipeline (
   wire [            VECTOR_W-1:0] score_count;
   wire [               CTX_W-1:0] score_ctx;
 
+  wire                         loaded_key_valid, loaded_key_ready, loaded_key_last;
+  wire                         loaded_key_through;
+  wire [MULTIPLIERS*WIDTH-1:0] loaded_key_data;
+  wire [         VECTOR_W-1:0] loaded_key_count;
+
+  // Keys wait here while queries and values come past.
+  beat_splitter #(
+      .DEPTH(16)
+  ) u_key_beats (
+      .clk         (clk),
+      .rst(rst),
+      .push_valid  (vector_valid && of_keys),
+      .push_ready  (keys_ready),
+      .push_data   (vector_data),
+      .push_count  (vector_count),
+      .push_last   (vector_last),
+      .push_through(vector_ctx[2]),
+      .push_dim    (vector_ctx[4:3]),
+      .pop_valid   (loaded_key_valid),
+      .pop_ready   (loaded_key_ready),
+      .pop_data    (loaded_key_data),
+      .pop_count   (loaded_key_count),
+      .pop_last    (loaded_key_last),
+      .pop_through (loaded_key_through)
+  );
+
   key_buffer u_key_buffer (
       .clk         (clk),
       .rst(rst),
-      .load_valid  (vector_valid && of_keys),
-      .load_ready  (keys_ready),
-      .load_data   (vector_data),
-      .load_count  (vector_count),
-      .load_last   (vector_last),
-      .load_through(vector_ctx[2]),
+      .load_valid  (loaded_key_valid),
+      .load_ready  (loaded_key_ready),
+      .load_data   (loaded_key_data),
+      .load_count  (loaded_key_count),
+      .load_last   (loaded_key_last),
+      .load_through(loaded_key_through),
       .row_valid   (fed_valid && !fed_row_q),
       .row_ready   (key_row_ready),
       .row_n       (fed_n),
@@ -388,28 +417,35 @@ module row_pipeline (
   // ---- scores of rows that may be redone --------------------------------------------------------
 
   wire stored = score_ctx[CTX_STORE] && !score_ctx[CTX_PASS];
-  wire store_room, store_valid, store_ready, store_used, store_last;
+  wire store_room, store_valid, store_ready, store_used, store_last, store_decided;
   wire fate_valid, fate_redo, fate_room, redo_room;
   wire beat_room;
 
-  assign score_ready = beat_room && (store_room || !stored);
+  // Nothing is to be decided of a row that the mask has redone.
+  wire decided = stored && score_ctx[CTX_FORCE];
+  wire taken_on = beat_room || decided;
+
+  assign score_ready = taken_on && (store_room || !stored);
 
   stream_fifo #(
-      .WIDTH(VECTOR_LANES * SCORE_W + 2),
+      .WIDTH(VECTOR_LANES * SCORE_W + 3),
       .DEPTH(1536)
   ) u_scores (
       .clk       (clk),
       .rst(rst),
-      .push_valid(score_valid && stored && beat_room),
+      .push_valid(score_valid && stored && taken_on),
       .push_ready(store_room),
-      .push_data ({score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
+      .push_data ({decided, score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
       .pop_valid (store_valid),
       .pop_ready (store_ready),
-      .pop_data  ({store_last, store_used, base_scores})
+      .pop_data  ({store_decided, store_last, store_used, base_scores})
   );
 
-  assign base_valid  = store_valid && store_used && fate_valid && fate_redo;
-  assign store_ready = fate_valid && (!fate_redo || !store_used || base_ready);
+  wire fate_known = store_decided || fate_valid;
+  wire fate_add = store_decided || fate_redo;
+
+  assign base_valid  = store_valid && store_used && fate_known && fate_add;
+  assign store_ready = fate_known && (!fate_add || !store_used || base_ready);
   assign store_freed = store_valid && store_ready && store_last;
 
   // ---- probabilities, and who is redone ---------------------------------------------------------
@@ -429,7 +465,7 @@ module row_pipeline (
   ) u_score_gearbox (
       .clk       (clk),
       .rst(rst),
-      .push_valid(score_valid && (store_room || !stored)),
+      .push_valid(score_valid && !decided && (store_room || !stored)),
       .push_ready(beat_room),
       .push_data (score_scores),
       .push_count(score_count),
@@ -518,7 +554,7 @@ module row_pipeline (
       .push_sum      (sum_sum),
       .push_threshold(sum_threshold),
       .push_auto     (sum_auto && !sum_ctx[CTX_PASS]),
-      .push_force    (sum_ctx[CTX_FORCE] && !sum_ctx[CTX_PASS]),
+      .push_force    (1'b0),
       .push_ctx      (sum_ctx),
       .pop_valid     (judged_valid),
       .pop_ready     (judged_ready),
@@ -531,7 +567,7 @@ module row_pipeline (
   wire judged_stored = judged_ctx[CTX_STORE] && !judged_ctx[CTX_PASS];
 
   assign judged_ready = verdict_ready && fate_room && redo_room;
-  assign redone       = judged_valid && judged_ready && judged_redo;
+  assign redone       = read && next_ctx[CTX_PASS];
 
   stream_fifo #(
       .WIDTH(1),
@@ -543,7 +579,7 @@ module row_pipeline (
       .push_ready(fate_room),
       .push_data (judged_redo),
       .pop_valid (fate_valid),
-      .pop_ready (store_freed),
+      .pop_ready (store_freed && !store_decided),
       .pop_data  (fate_redo)
   );
 
@@ -553,7 +589,7 @@ module row_pipeline (
   ) u_redo (
       .clk       (clk),
       .rst(rst),
-      .push_valid(redone),
+      .push_valid(judged_valid && judged_ready && judged_redo),
       .push_ready(redo_room),
       .push_data (judged_ctx),
       .pop_valid (redo_valid),
@@ -848,17 +884,41 @@ module row_pipeline (
   wire                           value_valid, value_ready;
   wire [  MULTIPLIERS*WIDTH-1:0] value_data;
 
+  wire                         loaded_valid, loaded_ready, loaded_last, loaded_through;
+  wire [MULTIPLIERS*WIDTH-1:0] loaded_data;
+  wire [         VECTOR_W-1:0] loaded_count;
+
+  beat_splitter #(
+      .DEPTH(2)
+  ) u_value_beats (
+      .clk         (clk),
+      .rst(rst),
+      .push_valid  (vector_valid && of_values),
+      .push_ready  (values_load_ready),
+      .push_data   (vector_data),
+      .push_count  (vector_count),
+      .push_last   (vector_last),
+      .push_through(vector_ctx[2]),
+      .push_dim    (vector_ctx[4:3]),
+      .pop_valid   (loaded_valid),
+      .pop_ready   (loaded_ready),
+      .pop_data    (loaded_data),
+      .pop_count   (loaded_count),
+      .pop_last    (loaded_last),
+      .pop_through (loaded_through)
+  );
+
   value_buffer #(
       .CTX_W(CTX_W)
   ) u_value_buffer (
       .clk           (clk),
       .rst(rst),
-      .load_valid    (vector_valid && of_values),
-      .load_ready    (values_load_ready),
-      .load_data     (vector_data),
-      .load_count    (vector_count),
-      .load_last     (vector_last),
-      .load_through  (vector_ctx[2]),
+      .load_valid    (loaded_valid),
+      .load_ready    (loaded_ready),
+      .load_data     (loaded_data),
+      .load_count    (loaded_count),
+      .load_last     (loaded_last),
+      .load_through  (loaded_through),
       .pick_valid    (pick_valid),
       .pick_ready    (pick_ready),
       .pick_positions(pick_positions),

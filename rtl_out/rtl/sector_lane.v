@@ -7,7 +7,7 @@
 
 // Purpose      from the sectors of one lane, as its request ports give them, to the vectors in it,
 //              each from its first word on: the middle of the plane fetcher.
-// Stage 1      collects the lane's sectors of a group, in up to 2 steps of one sector a port: in a
+// Stage 1      collects the lane's sectors of a group, in up to 3 steps of one sector a port: in a
 //              cycle with `collect` the sectors of the step, port `start` having the lowest number.
 // Stage 2      picks each vector's sectors (`pick`). A vector whose `first` is 0 begins in the
 //              sector `inherited`.
@@ -16,13 +16,13 @@
 // Reset        there is nothing to reset: the parent's valid bits qualify everything.
 
 module sector_lane #(
-    parameter PORTS = 4  // of the lane
+    parameter PORTS = 2  // of the lane
 ) (
     input  wire                 clk,
 
     input  wire                 collect,
-    input  wire [0:0]           collect_step,
-    input  wire [1:0]           collect_start,
+    input  wire [1:0]           collect_step,
+    input  wire [0:0]           collect_start,
     input  wire [2:0]           collect_total,
     input  wire [5:0]           collect_first,
     input  wire [5:0]           collect_word,
@@ -41,7 +41,7 @@ module sector_lane #(
   localparam SLOTS   = 2;  // most vectors of the lane
   localparam SECTORS = 6;  // most sectors of the lane
   localparam TOTAL_W = 3;
-  localparam START_W = 2;
+  localparam START_W = 1;
   localparam DATA_W  = 256;
 
   // ---- stage 1 ----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ module sector_lane #(
       wire [START_W:0] port = sum >= PORTS_INT[START_W:0] ? sum - PORTS_INT[START_W:0] : sum;
 
       always @(posedge clk) begin
-        if (collect && collect_step == STEP[0:0]) begin
+        if (collect && collect_step == STEP[1:0]) begin
           sector_q[number*DATA_W+:DATA_W] <= collect_data[port*DATA_W+:DATA_W];
         end
       end

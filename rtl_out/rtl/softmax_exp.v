@@ -76,20 +76,35 @@ module softmax_exp #(
 
   // A mantissa of 0 stays 0, with a shift that no difference passes.
   wire               flat = push_mant == {MANT_W{1'b0}};
-  reg  [        3:0] leading;  // zeros above the highest one of the mantissa
+  wire [ MANT_W-1:0] top;  // the highest one of the mantissa, alone
+  reg  [        3:0] leading;  // zeros above it
+  reg  [ MANT_W-1:0] mant;
   reg  [ MANT_W-1:0] s1_mant_q;
   reg  [SHIFT_W-1:0] s1_shift_q;
   integer            place;
 
+  generate
+    for (position = 0; position < MANT_W; position = position + 1) begin : g_top
+      if (position == MANT_W - 1) begin : g_highest
+        assign top[position] = push_mant[position];
+      end else begin : g_lower
+        assign top[position] = push_mant[position]
+                            && push_mant[MANT_W-1:position+1] == {(MANT_W - 1 - position){1'b0}};
+      end
+    end
+  endgenerate
+
   always @(*) begin
     leading = 4'd0;
+    mant    = {MANT_W{1'b0}};
     for (place = 0; place < MANT_W; place = place + 1) begin
-      if (push_mant[place]) leading = ~place[3:0];
+      leading = leading | (~place[3:0] & {4{top[place]}});
+      mant    = mant | ((push_mant << (MANT_W - 1 - place)) & {MANT_W{top[place]}});
     end
   end
 
   always @(posedge clk) begin
-    s1_mant_q  <= push_mant << leading;
+    s1_mant_q  <= mant;
     s1_shift_q <= flat ? MOST_SHIFT[SHIFT_W-1:0] : push_shift + {2'b00, leading};
   end
 

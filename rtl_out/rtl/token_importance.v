@@ -151,17 +151,21 @@ module token_importance #(
   wire fold = sweep && fold_q;
   wire walk = clear || scale;
 
-  // Of the ids asked for, those that share a bank with one in a lower lane are late.
-  wire [IDS_COUNT_W-1:0] one = {{(IDS_COUNT_W - 1){1'b0}}, push_code == WRITE};
-  wire [IDS_COUNT_W-1:0] named = is_sweep ? push_ids_count : one;
-  wire [BANKS-1:0] asked = push ? ~({BANKS{1'b1}} << named) : left_q;
-  wire [BANKS-1:0] blocked;
-  wire [BANKS-1:0] late = asked & blocked;
+  // Of the ids asked for, those that share a bank with one in a lower lane are late. Only a sweep
+  // asks for more than one.
+  wire [BANKS-1:0] word_lanes = ~({BANKS{1'b1}} << push_ids_count);
+  wire [BANKS-1:0] push_lanes = ({BANKS{is_sweep}} & word_lanes)
+                              | {{(BANKS - 1){1'b0}}, push_code == WRITE};
+  wire [BANKS-1:0] push_blocked;
+  wire [BANKS-1:0] left_blocked;
+  wire [BANKS-1:0] push_late = {BANKS{is_sweep}} & word_lanes & push_blocked;
+  wire [BANKS-1:0] left_late = left_q & left_blocked;
 
   generate
     for (lane = 0; lane < BANKS; lane = lane + 1) begin : g_order
       if (lane == 0) begin : g_first
-        assign blocked[lane] = 1'b0;
+        assign push_blocked[lane] = 1'b0;
+        assign left_blocked[lane] = 1'b0;
       end else begin : g_behind
         wire [lane-1:0] same;  // lanes ahead with an id in the same bank
         reg  [lane-1:0] same_q;
@@ -174,7 +178,8 @@ module token_importance #(
           if (push) same_q <= same;
         end
 
-        assign blocked[lane] = (push ? same : same_q & left_q[lane-1:0]) != {lane{1'b0}};
+        assign push_blocked[lane] = same != {lane{1'b0}};
+        assign left_blocked[lane] = (same_q & left_q[lane-1:0]) != {lane{1'b0}};
       end
     end
   endgenerate
@@ -188,20 +193,20 @@ module token_importance #(
       walk_word_q <= {ADDR_W{1'b0}};
     end else begin
       valid_q <= push || more_q;
-      left_q  <= late;
+      left_q  <= push ? push_late : left_late;
       if (push) begin
-        more_q      <= is_walk ? WORDS > 1 : late != {BANKS{1'b0}};
+        more_q      <= is_walk ? WORDS > 1 : push_late != {BANKS{1'b0}};
         code_q      <= push_code;
         walk_word_q <= {ADDR_W{1'b0}};
       end else if (more_q) begin
-        more_q      <= walk ? walk_word_q != BEFORE_LAST_WORD : late != {BANKS{1'b0}};
+        more_q      <= walk ? walk_word_q != BEFORE_LAST_WORD : left_late != {BANKS{1'b0}};
         walk_word_q <= walk_word_q + 1'b1;
       end
     end
   end
 
   always @(posedge clk) begin
-    lanes_q <= asked & ~blocked;
+    lanes_q <= push ? push_lanes & ~push_blocked : left_q & ~left_blocked;
     if (push) begin
       probs_q     <= push_probs;
       count_q     <= push_count;

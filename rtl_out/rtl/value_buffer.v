@@ -21,21 +21,23 @@
 //              dropped). Rows use the lists of either kind in the order of loading.
 // Output       a beat of prob, and with it one of value if prob_count is not 0: lane j of both
 //              belongs to one pick. Each pick of a row comes out once, in an order of its own,
-//              which suits a sum. prob_count is that of a full beat, 512 / D, or 0 where the row's
-//              end brings none; lanes that got no pick have probability 0.
-// Order        a beat takes from the window: the 3 beats of picks from the oldest that has any
-//              left, as far as they are of one row. Each slot gives its first pick to its own lane.
-//              Where the next slot but 1 has none, and this one has picks in both its RAMs, it
-//              gives the first of each: of even words to its own lane, of odd ones to the other. So
-//              the beats of a row depend on its picks alone.
-// Start        a row starts when its list is whole, and its first 3 beats, or all of it, have come.
-// Latency      a row of one beat accepted in cycle t, its list whole, is offered in cycle t+4. Rows
+//              which suits a sum and hangs on when picks come and beats leave. prob_count is that
+//              of a full beat, 512 / D, or 0 where the row's end brings none; lanes that got no
+//              pick have probability 0.
+// Order        picks are sorted into a queue for each RAM, and a beat takes from the heads of the
+//              queues, one a lane. A slot with heads in both queues gives that of even words to its
+//              own lane and offers that of odd words to the lanes 2, 7, 6, 14 further on, one after
+//              the other, as far as they are slots. One that has no head takes it; so does one
+//              whose own head is its queue's last of the row, if the head offered is not.
+// Start        a beat leaves when its list is whole, and the row's picks are all sorted, or no more
+//              can be held.
+// Latency      a row of one beat accepted in cycle t, its list whole, is offered in cycle t+5. Rows
 //              passed through: prob in cycle t+1, values in the cycle in which they come.
-// Throughput   a row of which the list's first n positions are picked from takes at most n / (512 /
-//              D) beats, rounded up: no longer than its keys took. With 8 slots, random survivors,
-//              10 to 100 % of 128 to 1024 positions, leave at 90 % of 512 / D values a cycle on
-//              average; with 16 at 85 %. Short sparse rows are slower.
-// Timing       value_data comes from the RAMs through one three-way choice, or from load_data;
+// Throughput   random survivors, 10 to 100 % of 128 to 1024 positions, leave at 95 % of 512 / D
+//              values a cycle or more on average, with 4 to 16 slots. A row ends with a beat of its
+//              own, so short sparse rows are slower: a tenth of 128 positions leaves at 60 % with 8
+//              slots, at 39 % with 16.
+// Timing       value_data comes from the RAMs through one choice of a few, or from load_data;
 //              load_ready follows value_ready within the cycle.
 // Reset        frees both banks. RAM and payload registers have no reset: valid bits qualify them.
 
@@ -82,14 +84,18 @@ module value_buffer #(
   localparam TOKEN_W = 10;
   localparam PROB_W  = 12;
   localparam PART_W  = 32 * 12;  // bits of a vector that a lane holds
-  localparam STRIDE  = 2;  // lanes from a slot's own to the other that it can feed
+  localparam ROUNDS  = 4;  // lanes that a slot can offer a second pick to
   localparam WORD_W  = 7;  // bits of a word's number in a bank
   localparam ROW_W   = WORD_W - 1;  // and in one of a slot's two RAMs
   localparam WORDS   = 128;  // of a RAM, both banks
 
-  localparam WINDOW  = 3;  // beats of picks that are chosen from
-  localparam PLACES  = WINDOW + 2;  // beats of picks held: the oldest two may be used up
-  localparam ENTRIES = WINDOW * LANES;
+  localparam PLACES  = 4;  // beats of picks that are sorted at a time
+  localparam ENTRIES = PLACES * LANES;
+  localparam QUEUES  = 2 * LANES;  // of each lane's RAM of even words, and of odd ones
+  localparam ROWS    = PLACES + 2;  // that may be in work
+
+  // By round: from a slot's own lane to the other.
+  localparam [ROUNDS*32-1:0] OFFSETS = { 32'd14, 32'd6, 32'd7, 32'd2 };
 
   localparam [COUNT_W-1:0] NONE = 5'd0;
   localparam [COUNT_W-1:0] MOST_LANES = 5'd16;
@@ -97,6 +103,7 @@ module value_buffer #(
   genvar lane;
   genvar place;
   genvar entry;
+  genvar odd;
 
   // ---- banks ------------------------------------------------------------------------------------
 
@@ -107,7 +114,7 @@ module value_buffer #(
 
   wire              store;  // a beat goes into the bank
   wire              step_release;  // the last beat that reads a list is chosen
-  wire              free;  // and its reads start
+  wire              freed;  // and its reads start
   wire              free_bank;
 
   wire              fill_end = store && load_last;
@@ -121,7 +128,7 @@ module value_buffer #(
     end else begin
       if (fill_end) fill_bank_q <= !fill_bank_q;
       if (step_release) step_bank_q <= !step_bank_q;
-      whole_q <= (whole_q | ({1'b0, fill_end} << fill_bank_q)) & ~({1'b0, free} << free_bank);
+      whole_q <= (whole_q | ({1'b0, fill_end} << fill_bank_q)) & ~({1'b0, freed} << free_bank);
       if (store) fill_word_q <= load_last ? {WORD_W{1'b0}} : fill_word_q + 1'b1;
     end
   end
@@ -192,20 +199,19 @@ module value_buffer #(
     end
   endgenerate
 
-  // ---- stage 2: the beats of picks, oldest in place 0, and what the next beat takes of them -----
+  // ---- stage 2: the beats of picks, oldest in place 0, are sorted into a queue for each RAM -----
 
+  // Only picks of the row that is chosen from and, behind them, of the next are in the queues.
   reg  [             PLACES-1:0] valid_q;
   reg  [             PLACES-1:0] last_q;  // the row's end, still to be told
-  reg  [       PLACES*LANES-1:0] left_q;  // picks not taken
-  reg  [             PLACES-1:0] release_q;
-  reg  [           PLACES*2-1:0] dims_q;
-  reg  [       PLACES*CTX_W-1:0] ctxs_q;
-  reg  [ PLACES*LANES*LANES-1:0] lanes_q;  // by pick: the lanes of its slot
+  reg  [       PLACES*LANES-1:0] left_q;  // picks not sorted
+  reg  [ PLACES*LANES*LANES-1:0] lanes_q;  // by pick: the first lane of its slot
   reg  [       PLACES*LANES-1:0] odds_q;
   reg  [ PLACES*LANES*ROW_W-1:0] rows_q;
   reg  [PLACES*LANES*PROB_W-1:0] probs_q;
+  reg                            begin_q;  // the next beat begins a row
+  reg  [                    1:0] done_q;  // rows that have left the places, and whose end is not told
 
-  wire [LANE_W-1:0] s1_slot_mask = {LANE_W{1'b1}} << s1_dim_q;
   wire [LANES*LANES-1:0] s1_lanes;
 
   generate
@@ -213,63 +219,46 @@ module value_buffer #(
       for (lane = 0; lane < LANES; lane = lane + 1) begin : g_lane
         localparam [LANE_W-1:0] SELF = lane[LANE_W-1:0];
 
-        assign s1_lanes[entry*LANES+lane] =
-            s1_slots_q[entry*LANE_W+:LANE_W] == (SELF & s1_slot_mask);
+        assign s1_lanes[entry*LANES+lane] = s1_slots_q[entry*LANE_W+:LANE_W] == SELF;
       end
     end
   endgenerate
 
-  // Places from the oldest on that are used up are dropped, two in a cycle at most. The window
-  // begins behind them, so that what is chosen does not depend on when they are dropped. Vectors
-  // called kept are those after the drop; their low places are the window.
-  wire [2:0] spent;
+  // What is at hand of the row that is chosen from is all of it when its last beat is in no place,
+  // or is sorted, with all before it.
+  wire    [PLACES-1:0] sorted;  // the place has nothing left
+  reg     [PLACES-1:0] now;  // the place is of the row that is chosen from
+  reg     [PLACES-1:0] open;  // or of the next
+  reg     [PLACES-1:0] end_place;  // of the row that is chosen from
+  reg                  first_row;
+  reg                  second_row;
+  reg                  through;
+  reg                  all_sorted;
+  integer              w;
 
   generate
-    for (place = 0; place < 3; place = place + 1) begin : g_spent
-      assign spent[place] =
-          valid_q[place] && !last_q[place] && left_q[place*LANES+:LANES] == {LANES{1'b0}};
+    for (place = 0; place < PLACES; place = place + 1) begin : g_sorted
+      assign sorted[place] = left_q[place*LANES+:LANES] == {LANES{1'b0}};
     end
   endgenerate
 
-  wire drop_1 = spent[0];
-  wire drop_2 = spent[0] && spent[1];
-
-  wire [             PLACES-1:0] kept_valid =
-      drop_2 ? valid_q >> 2 : drop_1 ? valid_q >> 1 : valid_q;
-  wire [             PLACES-1:0] kept_last = drop_2 ? last_q >> 2 : drop_1 ? last_q >> 1 : last_q;
-  wire [             PLACES-1:0] kept_release =
-      drop_2 ? release_q >> 2 : drop_1 ? release_q >> 1 : release_q;
-  wire [           PLACES*2-1:0] kept_dims = drop_2 ? dims_q >> 4 : drop_1 ? dims_q >> 2 : dims_q;
-  wire [       PLACES*CTX_W-1:0] kept_ctxs =
-      drop_2 ? ctxs_q >> (2 * CTX_W) : drop_1 ? ctxs_q >> CTX_W : ctxs_q;
-  wire [       PLACES*LANES-1:0] kept_left =
-      drop_2 ? left_q >> (2 * LANES) : drop_1 ? left_q >> LANES : left_q;
-  wire [       PLACES*LANES-1:0] kept_odds =
-      drop_2 ? odds_q >> (2 * LANES) : drop_1 ? odds_q >> LANES : odds_q;
-  wire [ PLACES*LANES*LANES-1:0] kept_lanes =
-      drop_2 ? lanes_q >> (2 * LANES * LANES) : drop_1 ? lanes_q >> (LANES * LANES) : lanes_q;
-  wire [ PLACES*LANES*ROW_W-1:0] kept_rows =
-      drop_2 ? rows_q >> (2 * LANES * ROW_W) : drop_1 ? rows_q >> (LANES * ROW_W) : rows_q;
-  wire [PLACES*LANES*PROB_W-1:0] kept_probs =
-      drop_2 ? probs_q >> (2 * LANES * PROB_W) : drop_1 ? probs_q >> (LANES * PROB_W) : probs_q;
-
-  reg     [ WINDOW-1:0] window_row;  // beats of the same row as the first
-  reg     [ENTRIES-1:0] entry_row;  // their picks
-  integer               w;
-
   always @(*) begin
-    window_row[0] = kept_valid[0];
-    for (w = 1; w < WINDOW; w = w + 1) begin
-      window_row[w] = kept_valid[w] && window_row[w-1] && !kept_last[w-1];
+    first_row  = done_q == 2'd0;
+    second_row = done_q == 2'd1;
+    through    = done_q == 2'd0;
+    all_sorted = done_q != 2'd0;
+    for (w = 0; w < PLACES; w = w + 1) begin
+      now[w]       = first_row;
+      open[w]      = valid_q[w] && (first_row || second_row);
+      end_place[w] = first_row && valid_q[w] && last_q[w];
+      through      = through && sorted[w];
+      all_sorted   = all_sorted || (through && end_place[w]);
+      if (valid_q[w] && last_q[w]) begin
+        second_row = first_row;
+        first_row  = 1'b0;
+      end
     end
-    for (w = 0; w < WINDOW; w = w + 1) entry_row[w*LANES+:LANES] = {LANES{window_row[w]}};
   end
-
-  wire [WINDOW-1:0] row_end = window_row & kept_last[WINDOW-1:0];
-  wire              ends = row_end != {WINDOW{1'b0}};  // all that is left of the row is seen
-  wire              complete = (ends || &kept_valid[WINDOW-1:0]) && !(drop_2 && spent[2]);
-  wire              s3_ready;
-  wire              step = complete && whole_q[step_bank_q] && s3_ready;
 
   // The lowest bit that is set, alone.
   function [ENTRIES-1:0] first(input [ENTRIES-1:0] bits);
@@ -282,67 +271,92 @@ module value_buffer #(
     end
   endfunction
 
-  wire [             LANES-1:0] even_any;  // by lane: its slot has a pick in an even word
-  wire [             LANES-1:0] odd_any;
-  wire [             LANES-1:0] even_first;  // its first pick lies in an even word
-  wire [             LANES-1:0] both;  // its slot gives two picks
-  wire [             LANES-1:0] more;  // and has more
-  wire [       LANES*ROW_W-1:0] even_rows;
-  wire [       LANES*ROW_W-1:0] odd_rows;
-  wire [      LANES*PROB_W-1:0] even_probs;
-  wire [      LANES*PROB_W-1:0] odd_probs;
-  wire [     LANES*ENTRIES-1:0] lane_takes;  // by lane and pick
+  reg     [ENTRIES-1:0] entry_open;
+  integer               o;
+
+  always @(*) begin
+    for (o = 0; o < PLACES; o = o + 1) entry_open[o*LANES+:LANES] = {LANES{open[o]}};
+  end
+
+  wire [        QUEUES-1:0] room;
+  wire [QUEUES*ENTRIES-1:0] puts;  // by queue and pick
+  wire [         LANES-1:0] even_any;  // the head of the lane's queue is of the row that is chosen from
+  wire [         LANES-1:0] odd_any;
+  wire [         LANES-1:0] even_two;  // so is the next
+  wire [         LANES-1:0] odd_two;
+  wire [         LANES-1:0] pop_even;
+  wire [         LANES-1:0] pop_odd;
+  wire [   LANES*ROW_W-1:0] even_rows;
+  wire [   LANES*ROW_W-1:0] odd_rows;
+  wire [  LANES*PROB_W-1:0] even_probs;
+  wire [  LANES*PROB_W-1:0] odd_probs;
+  wire                      step_last;  // the row's last beat is chosen
 
   generate
-    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_choose
-      localparam OTHER = (lane + STRIDE) % LANES;
+    for (lane = 0; lane < LANES; lane = lane + 1) begin : g_queues
+      for (odd = 0; odd < 2; odd = odd + 1) begin : g_parity
+        localparam QUEUE = 2 * lane + odd;
 
-      wire [ENTRIES-1:0] seen;  // picks of the slot, in the window and of its row
+        wire [ENTRIES-1:0] seen;  // picks for this queue
 
-      for (entry = 0; entry < ENTRIES; entry = entry + 1) begin : g_seen
-        assign seen[entry] = kept_left[entry] && kept_lanes[entry*LANES+lane] && entry_row[entry];
-      end
+        for (entry = 0; entry < ENTRIES; entry = entry + 1) begin : g_seen
+          assign seen[entry] = left_q[entry] && lanes_q[entry*LANES+lane]
+              && (odds_q[entry] == (odd != 0)) && entry_open[entry] && room[QUEUE];
+        end
 
-      wire [ENTRIES-1:0] evens = seen & ~kept_odds[ENTRIES-1:0];
-      wire [ENTRIES-1:0] odds = seen & kept_odds[ENTRIES-1:0];
-      wire [ENTRIES-1:0] first_seen = first(seen);
-      wire [ENTRIES-1:0] first_even = first(evens);
-      wire [ENTRIES-1:0] first_odd = first(odds);
-      wire [ENTRIES-1:0] takes = both[lane] ? first_even | first_odd : first_seen;
+        wire    [ENTRIES-1:0] put = first(seen);
+        reg     [  ROW_W-1:0] put_row;
+        reg     [ PROB_W-1:0] put_prob;
+        reg                   put_now;
+        integer               e;
 
-      assign even_any[lane]   = |evens;
-      assign odd_any[lane]    = |odds;
-      assign even_first[lane] = |(first_seen & ~kept_odds[ENTRIES-1:0]);
-      assign both[lane] =
-          even_any[lane] && odd_any[lane] && !even_any[OTHER] && !odd_any[OTHER];
-      assign more[lane] =
-          both[lane] ? |(seen & ~(first_even | first_odd)) : |(seen & ~first_seen);
+        assign puts[QUEUE*ENTRIES+:ENTRIES] = put;
 
-      assign lane_takes[lane*ENTRIES+:ENTRIES] = takes;
+        always @(*) begin
+          put_row  = {ROW_W{1'b0}};
+          put_prob = {PROB_W{1'b0}};
+          put_now  = 1'b0;
+          for (e = 0; e < ENTRIES; e = e + 1) begin
+            put_row  = put_row | (rows_q[e*ROW_W+:ROW_W] & {ROW_W{put[e]}});
+            put_prob = put_prob | (probs_q[e*PROB_W+:PROB_W] & {PROB_W{put[e]}});
+            put_now  = put_now | (now[e/LANES] && put[e]);
+          end
+        end
 
-      reg     [ ROW_W-1:0] even_row;
-      reg     [ ROW_W-1:0] odd_row;
-      reg     [PROB_W-1:0] even_prob;
-      reg     [PROB_W-1:0] odd_prob;
-      integer              e;
-
-      always @(*) begin
-        even_row  = {ROW_W{1'b0}};
-        odd_row   = {ROW_W{1'b0}};
-        even_prob = {PROB_W{1'b0}};
-        odd_prob  = {PROB_W{1'b0}};
-        for (e = 0; e < ENTRIES; e = e + 1) begin
-          even_row  = even_row | (kept_rows[e*ROW_W+:ROW_W] & {ROW_W{first_even[e]}});
-          odd_row   = odd_row | (kept_rows[e*ROW_W+:ROW_W] & {ROW_W{first_odd[e]}});
-          even_prob = even_prob | (kept_probs[e*PROB_W+:PROB_W] & {PROB_W{first_even[e]}});
-          odd_prob  = odd_prob | (kept_probs[e*PROB_W+:PROB_W] & {PROB_W{first_odd[e]}});
+        if (odd == 0) begin : g_even
+          pick_queue #(
+              .WIDTH(ROW_W + PROB_W)
+          ) u_queue (
+              .clk      (clk),
+              .rst(rst),
+              .push     (|seen),
+              .push_now (put_now),
+              .push_data({put_row, put_prob}),
+              .room     (room[QUEUE]),
+              .turn     (step_last),
+              .any      (even_any[lane]),
+              .two      (even_two[lane]),
+              .pop      (pop_even[lane]),
+              .pop_data ({even_rows[lane*ROW_W+:ROW_W], even_probs[lane*PROB_W+:PROB_W]})
+          );
+        end else begin : g_odd
+          pick_queue #(
+              .WIDTH(ROW_W + PROB_W)
+          ) u_queue (
+              .clk      (clk),
+              .rst(rst),
+              .push     (|seen),
+              .push_now (put_now),
+              .push_data({put_row, put_prob}),
+              .room     (room[QUEUE]),
+              .turn     (step_last),
+              .any      (odd_any[lane]),
+              .two      (odd_two[lane]),
+              .pop      (pop_odd[lane]),
+              .pop_data ({odd_rows[lane*ROW_W+:ROW_W], odd_probs[lane*PROB_W+:PROB_W]})
+          );
         end
       end
-
-      assign even_rows[lane*ROW_W+:ROW_W]    = even_row;
-      assign odd_rows[lane*ROW_W+:ROW_W]     = odd_row;
-      assign even_probs[lane*PROB_W+:PROB_W] = even_prob;
-      assign odd_probs[lane*PROB_W+:PROB_W]  = odd_prob;
     end
   endgenerate
 
@@ -351,44 +365,153 @@ module value_buffer #(
 
   always @(*) begin
     taken = {ENTRIES{1'b0}};
-    for (t = 0; t < LANES; t = t + 1) taken = taken | lane_takes[t*ENTRIES+:ENTRIES];
+    for (t = 0; t < QUEUES; t = t + 1) taken = taken | puts[t*ENTRIES+:ENTRIES];
   end
 
-  wire step_last = ends && more == {LANES{1'b0}};
-  assign step_release = step && step_last && |(row_end & kept_release[WINDOW-1:0]);
+  // The oldest place is dropped once it is sorted, unless two rows that have left wait already.
+  wire drop = valid_q[0] && sorted[0] && !(last_q[0] && done_q[1]);
+  wire [PLACES-1:0] told = end_place & {PLACES{step_last}};
+  wire [PLACES-1:0] next_last = last_q & ~told;
+  wire [ENTRIES-1:0] next_left = left_q & ~taken;
+  wire gone = drop && next_last[0];
+  wire from_done = step_last && done_q != 2'd0;
 
-  // The places after this cycle's beat, and the first free one.
-  wire [PLACES*LANES-1:0] next_left = kept_left & ~{ 32'd0, taken & {ENTRIES{step}}};
-  wire [      PLACES-1:0] next_last = kept_last & ~{2'b00, row_end & {WINDOW{step && step_last}}};
-  wire [      PLACES-1:0] entering =
+  wire [PLACES-1:0] kept_valid = drop ? valid_q >> 1 : valid_q;
+  wire [PLACES-1:0] entering =
       ((kept_valid << 1) | {{(PLACES - 1){1'b0}}, 1'b1}) & ~kept_valid;
-  wire                    s1_enters = s1_valid_q && !s1_through_q && entering != {PLACES{1'b0}};
+  wire info_room;
+  wire s1_enters = s1_valid_q && !s1_through_q && entering != {PLACES{1'b0}} && info_room;
 
   always @(posedge clk) begin
-    if (rst) valid_q <= {PLACES{1'b0}};
-    else valid_q <= kept_valid | (entering & {PLACES{s1_enters}});
+    if (rst) begin
+      valid_q <= {PLACES{1'b0}};
+      begin_q <= 1'b1;
+      done_q  <= 2'd0;
+    end else begin
+      valid_q <= kept_valid | (entering & {PLACES{s1_enters}});
+      if (s1_enters) begin_q <= s1_last_q;
+      if (gone != from_done) done_q <= gone ? done_q + 2'd1 : done_q - 2'd1;
+    end
   end
 
   generate
     for (place = 0; place < PLACES; place = place + 1) begin : g_place
+      // Where the place's next beat comes from, unless it enters.
+      localparam UP = (place + 1 < PLACES) ? place + 1 : place;
+
       wire enter = entering[place];
 
       always @(posedge clk) begin
-        last_q[place]              <= enter ? s1_last_q : next_last[place];
-        left_q[place*LANES+:LANES] <= enter ? s1_used_q : next_left[place*LANES+:LANES];
-        release_q[place]           <= enter ? s1_release_q : kept_release[place];
-        dims_q[place*2+:2]         <= enter ? s1_dim_q : kept_dims[place*2+:2];
-        ctxs_q[place*CTX_W+:CTX_W] <= enter ? s1_ctx_q : kept_ctxs[place*CTX_W+:CTX_W];
-        odds_q[place*LANES+:LANES] <= enter ? s1_odds_q : kept_odds[place*LANES+:LANES];
+        last_q[place]              <= enter ? s1_last_q : drop ? next_last[UP] : next_last[place];
+        left_q[place*LANES+:LANES] <=
+            enter ? s1_used_q :
+            drop  ? next_left[UP*LANES+:LANES] : next_left[place*LANES+:LANES];
+        odds_q[place*LANES+:LANES] <=
+            enter ? s1_odds_q : drop ? odds_q[UP*LANES+:LANES] : odds_q[place*LANES+:LANES];
         lanes_q[place*LANES*LANES+:LANES*LANES] <=
-            enter ? s1_lanes : kept_lanes[place*LANES*LANES+:LANES*LANES];
+            enter ? s1_lanes :
+            drop  ? lanes_q[UP*LANES*LANES+:LANES*LANES] : lanes_q[place*LANES*LANES+:LANES*LANES];
         rows_q[place*LANES*ROW_W+:LANES*ROW_W] <=
-            enter ? s1_rows_q : kept_rows[place*LANES*ROW_W+:LANES*ROW_W];
+            enter ? s1_rows_q :
+            drop  ? rows_q[UP*LANES*ROW_W+:LANES*ROW_W] : rows_q[place*LANES*ROW_W+:LANES*ROW_W];
         probs_q[place*LANES*PROB_W+:LANES*PROB_W] <=
-            enter ? s1_probs_q : kept_probs[place*LANES*PROB_W+:LANES*PROB_W];
+            enter ? s1_probs_q :
+            drop  ? probs_q[UP*LANES*PROB_W+:LANES*PROB_W] :
+                    probs_q[place*LANES*PROB_W+:LANES*PROB_W];
       end
     end
   endgenerate
+
+  // ---- what the next beat takes -----------------------------------------------------------------
+
+  wire             row_valid;
+  wire             row_release;
+  wire [      1:0] row_dim;
+  wire [CTX_W-1:0] row_ctx;
+
+  reg_fifo #(
+      .WIDTH(CTX_W + 3),
+      .DEPTH(ROWS)
+  ) u_rows (
+      .clk       (clk),
+      .rst(rst),
+      .clear     (1'b0),
+      .push_valid(s1_enters && begin_q),
+      .push_ready(info_room),
+      .push_data ({s1_ctx_q, s1_release_q, s1_dim_q}),
+      .pop_valid (row_valid),
+      .pop_ready (step_last),
+      .pop_data  ({row_ctx, row_release, row_dim})
+  );
+
+  // Lanes that a slot begins with.
+  reg     [LANES-1:0] slot_lanes;
+  integer             b;
+
+  always @(*) begin
+    slot_lanes = {LANES{1'b1}};
+    for (b = 0; b < LANES; b = b + 1) begin
+      if (row_dim == 2'd1 && b % 2 != 0) slot_lanes[b] = 1'b0;
+    end
+  end
+
+  // By lane, the bits of the lane so many before it; the first ones follow the last.
+  function [LANES-1:0] turn_up(input [LANES-1:0] bits, input [31:0] by);
+    turn_up = (bits << by) | (bits >> (LANES - by));
+  endfunction
+
+  function [LANES-1:0] turn_down(input [LANES-1:0] bits, input [31:0] by);
+    turn_down = (bits >> by) | (bits << (LANES - by));
+  endfunction
+
+  wire [LANES-1:0] pairs = even_any & odd_any;  // slots that have a second pick to give
+
+  reg [       LANES-1:0] offer;  // second picks that no lane has taken
+  reg [       LANES-1:0] free;  // slots' lanes without a pick
+  reg [       LANES-1:0] firm;  // lanes whose pick stays
+  reg [       LANES-1:0] displaced;  // lanes that take another slot's
+  reg [       LANES-1:0] take;
+  reg [ROUNDS*LANES-1:0] guests;  // by round: lanes that take a pick
+  // The same when no queue has two picks left: then nothing is displaced, and all can be over.
+  reg [       LANES-1:0] single_offer;
+  reg [       LANES-1:0] single_free;
+  reg [       LANES-1:0] single_take;
+  integer                r;
+
+  always @(*) begin
+    offer        = pairs;
+    free         = slot_lanes & ~(even_any | odd_any);
+    firm         = ~slot_lanes | (even_any & even_two) | (~even_any & odd_two);
+    displaced    = {LANES{1'b0}};
+    single_offer = pairs;
+    single_free  = free;
+    for (r = 0; r < ROUNDS; r = r + 1) begin
+      take = turn_up(offer, OFFSETS[r*32+:32])
+          & (free | (turn_up(odd_two, OFFSETS[r*32+:32]) & ~firm));
+      guests[r*LANES+:LANES] = take;
+      offer        = offer & ~turn_down(take, OFFSETS[r*32+:32]);
+      free         = free & ~take;
+      firm         = firm | take;
+      displaced    = displaced | take;
+      single_take  = turn_up(single_offer, OFFSETS[r*32+:32]) & single_free;
+      single_offer = single_offer & ~turn_down(single_take, OFFSETS[r*32+:32]);
+      single_free  = single_free & ~single_take;
+    end
+  end
+
+  wire [LANES-1:0] own_even = even_any & ~displaced;
+  wire [LANES-1:0] own_odd = odd_any & ~even_any & ~displaced;
+  wire             picked = |even_any || |odd_any;
+  wire             over = ~|even_two && ~|odd_two && ~|single_offer;  // no pick is left after this beat
+  wire             held = &valid_q || !(&room);  // no more can come, or only for some queues
+  wire             s3_ready;
+  wire             step =
+      row_valid && (all_sorted || (held && picked)) && whole_q[step_bank_q] && s3_ready;
+
+  assign pop_even     = own_even & {LANES{step}};
+  assign pop_odd      = (own_odd | (pairs & ~offer)) & {LANES{step}};
+  assign step_last    = step && all_sorted && over;
+  assign step_release = step_last && row_release;
 
   // ---- stage 3: the reads -----------------------------------------------------------------------
 
@@ -399,8 +522,10 @@ module value_buffer #(
   reg                     s3_bank_q;
   reg  [             1:0] s3_dim_q;
   reg  [       CTX_W-1:0] s3_ctx_q;
-  reg  [       LANES-1:0] s3_even_q;  // lanes whose RAM of even words is read
+  reg  [       LANES-1:0] s3_even_q;  // by a slot's first lane: its RAM of even words is read
   reg  [       LANES-1:0] s3_odd_q;
+  reg  [       LANES-1:0] s3_own_odd_q;  // what the lane has comes from its own RAM of odd words
+  reg  [ROUNDS*LANES-1:0] s3_guests_q;
   reg  [ LANES*ROW_W-1:0] s3_even_rows_q;
   reg  [ LANES*ROW_W-1:0] s3_odd_rows_q;
   reg  [LANES*PROB_W-1:0] s3_even_probs_q;
@@ -409,8 +534,8 @@ module value_buffer #(
   wire                    read_go = s3_valid_q && read_free;
 
   assign s3_ready  = !s3_valid_q || read_free;
-  assign free      = read_go && s3_release_q;
   assign free_bank = s3_bank_q;
+  assign freed     = read_go && s3_release_q;
 
   always @(posedge clk) begin
     if (rst) s3_valid_q <= 1'b0;
@@ -420,13 +545,15 @@ module value_buffer #(
   always @(posedge clk) begin
     if (s3_ready) begin
       s3_last_q       <= step_last;
-      s3_some_q       <= |even_any || |odd_any;
+      s3_some_q       <= picked;
       s3_release_q    <= step_release;
       s3_bank_q       <= step_bank_q;
-      s3_dim_q        <= kept_dims[1:0];
-      s3_ctx_q        <= kept_ctxs[CTX_W-1:0];
-      s3_even_q       <= even_any & (both | even_first);
-      s3_odd_q        <= odd_any & (both | ~even_first);
+      s3_dim_q        <= row_dim;
+      s3_ctx_q        <= row_ctx;
+      s3_even_q       <= own_even;
+      s3_odd_q        <= own_odd | (pairs & ~offer);
+      s3_own_odd_q    <= own_odd;
+      s3_guests_q     <= guests;
       s3_even_rows_q  <= even_rows;
       s3_odd_rows_q   <= odd_rows;
       s3_even_probs_q <= even_probs;
@@ -434,29 +561,66 @@ module value_buffer #(
     end
   end
 
-  wire [       LANES-1:0] s3_guest;  // lanes that take what the RAM of odd words of another reads
-  wire [LANES*PROB_W-1:0] s3_probs;
-  wire [ LANES*PART_W-1:0] rd_data;
-  wire [        LANES-1:0] rd_guest;
-  wire [        LANES-1:0] rd_odd;
-  wire [ LANES*PART_W-1:0] odd_data;
+  wire [      LANES*PROB_W-1:0] s3_probs;
+  wire [LANES*(ROUNDS+1)-1:0] s3_sources;  // of each lane: its RAM of odd words, and the rounds' other lanes
+  wire [LANES*(ROUNDS+1)-1:0] rd_sources;
+  wire [    LANES*PART_W-1:0] rd_data;
+  wire [    LANES*PART_W-1:0] odd_data;
 
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : g_read
-      localparam HOST = (lane + LANES - STRIDE) % LANES;
+      // All lanes of a slot do what its first one does.
+      reg  [ ROUNDS:0] sources;
+      reg              even_go;
+      reg              odd_go;
+      reg  [ROW_W-1:0] even_row;
+      reg  [ROW_W-1:0] odd_row;
+      integer          s;
 
-      wire [PROB_W-1:0] even_prob =
-          s3_even_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_even_q[lane]}};
-      wire [PROB_W-1:0] odd_prob = s3_odd_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_odd_q[lane]}};
+      always @(*) begin
+        sources[0] = s3_own_odd_q[lane];
+        for (s = 0; s < ROUNDS; s = s + 1) sources[s+1] = s3_guests_q[s*LANES+lane];
+        even_go  = s3_even_q[lane];
+        odd_go   = s3_odd_q[lane];
+        even_row = s3_even_rows_q[lane*ROW_W+:ROW_W];
+        odd_row  = s3_odd_rows_q[lane*ROW_W+:ROW_W];
+        if (s3_dim_q == 2'd1) begin
+          sources[0] = s3_own_odd_q[lane-lane%2];
+          for (s = 0; s < ROUNDS; s = s + 1) begin
+            sources[s+1] = s3_guests_q[s*LANES+lane-lane%2];
+          end
+          even_go  = s3_even_q[lane-lane%2];
+          odd_go   = s3_odd_q[lane-lane%2];
+          even_row = s3_even_rows_q[(lane-lane%2)*ROW_W+:ROW_W];
+          odd_row  = s3_odd_rows_q[(lane-lane%2)*ROW_W+:ROW_W];
+        end
+      end
+
+      assign s3_sources[lane*(ROUNDS+1)+:ROUNDS+1] = sources;
+
+      // What the lane gets: data that its sources' RAMs read, and the probability.
       wire [PART_W-1:0] even_data;
+      wire [ ROUNDS:0] rd_from = rd_sources[lane*(ROUNDS+1)+:ROUNDS+1];
+      reg  [PART_W-1:0] data;
+      reg  [PROB_W-1:0] prob;
+      integer          g;
+      integer          host;
 
-      assign s3_guest[lane] = s3_even_q[HOST] && s3_odd_q[HOST];
-      assign s3_probs[lane*PROB_W+:PROB_W] =
-          s3_guest[lane]  ? s3_odd_probs_q[HOST*PROB_W+:PROB_W] :
-          s3_even_q[lane] ? even_prob : odd_prob;
-      assign rd_data[lane*PART_W+:PART_W] =
-          rd_guest[lane] ? odd_data[HOST*PART_W+:PART_W] :
-          rd_odd[lane]   ? odd_data[lane*PART_W+:PART_W] : even_data;
+      always @(*) begin
+        host = lane;
+        data = rd_from[0] ? odd_data[lane*PART_W+:PART_W] :
+            even_data & {PART_W{rd_from[ROUNDS:1] == {ROUNDS{1'b0}}}};
+        prob = s3_own_odd_q[lane] ? s3_odd_probs_q[lane*PROB_W+:PROB_W] :
+            s3_even_probs_q[lane*PROB_W+:PROB_W] & {PROB_W{s3_even_q[lane]}};
+        for (g = 0; g < ROUNDS; g = g + 1) begin
+          host = (lane + LANES - OFFSETS[g*32+:32]) % LANES;
+          data = data | (odd_data[host*PART_W+:PART_W] & {PART_W{rd_from[g+1]}});
+          prob = prob | (s3_odd_probs_q[host*PROB_W+:PROB_W] & {PROB_W{s3_guests_q[g*LANES+lane]}});
+        end
+      end
+
+      assign s3_probs[lane*PROB_W+:PROB_W] = prob;
+      assign rd_data[lane*PART_W+:PART_W]  = data;
 
       ram_1r1w #(
           .WIDTH (PART_W),
@@ -468,8 +632,8 @@ module value_buffer #(
           .wr_en  (store && load_count != NONE && !fill_word_q[0]),
           .wr_addr({fill_word_q[WORD_W-1:1], fill_bank_q}),
           .wr_data(load_data[lane*PART_W+:PART_W]),
-          .rd_en  (read_go && s3_even_q[lane]),
-          .rd_addr({s3_even_rows_q[lane*ROW_W+:ROW_W], s3_bank_q}),
+          .rd_en  (read_go && even_go),
+          .rd_addr({even_row, s3_bank_q}),
           .rd_data(even_data)
       );
 
@@ -482,27 +646,28 @@ module value_buffer #(
           .wr_en  (store && load_count != NONE && fill_word_q[0]),
           .wr_addr({fill_word_q[WORD_W-1:1], fill_bank_q}),
           .wr_data(load_data[lane*PART_W+:PART_W]),
-          .rd_en  (read_go && s3_odd_q[lane]),
-          .rd_addr({s3_odd_rows_q[lane*ROW_W+:ROW_W], s3_bank_q}),
+          .rd_en  (read_go && odd_go),
+          .rd_addr({odd_row, s3_bank_q}),
           .rd_data(odd_data[lane*PART_W+:PART_W])
       );
     end
   endgenerate
 
   // What travels with the reads: the probabilities, and where each lane's data comes from.
-  localparam TAG_W = LANES * (PROB_W + 2) + CTX_W + 4;
+  localparam SOURCES_W = LANES * (ROUNDS + 1);
+  localparam TAG_W = SOURCES_W + LANES * PROB_W + CTX_W + 4;
 
-  wire                    reader_valid;
-  wire                    reader_taken;
-  wire                    reader_idle;
-  wire [LANES*PART_W-1:0] reader_data;
-  wire [LANES*PROB_W-1:0] reader_probs;
-  wire [       CTX_W-1:0] reader_ctx;
-  wire [             1:0] reader_dim;
-  wire                    reader_some;
-  wire                    reader_last;
-  wire [     2*LANES-1:0] unused_sources;
-  wire [ TAG_W-2*LANES-1:0] unused_rd_tag;
+  wire                       reader_valid;
+  wire                       reader_taken;
+  wire                       reader_idle;
+  wire [   LANES*PART_W-1:0] reader_data;
+  wire [   LANES*PROB_W-1:0] reader_probs;
+  wire [          CTX_W-1:0] reader_ctx;
+  wire [                1:0] reader_dim;
+  wire                       reader_some;
+  wire                       reader_last;
+  wire [      SOURCES_W-1:0] unused_sources;
+  wire [TAG_W-SOURCES_W-1:0] unused_rd_tag;
 
   ram_reader #(
       .WIDTH(LANES * PART_W),
@@ -512,10 +677,9 @@ module value_buffer #(
       .rst(rst),
       .read_free(read_free),
       .read_go  (read_go),
-      .read_tag ({s3_guest, s3_odd_q & ~s3_even_q, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q,
-                   s3_last_q}),
+      .read_tag ({s3_sources, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q, s3_last_q}),
       .rd_data  (rd_data),
-      .rd_tag   ({rd_guest, rd_odd, unused_rd_tag}),
+      .rd_tag   ({rd_sources, unused_rd_tag}),
       .out_valid(reader_valid),
       .out_ready(reader_taken),
       .out_data (reader_data),
@@ -543,7 +707,7 @@ module value_buffer #(
   // the next beat of picks is awaited; at the row's end both wait for each other.
   reg  pass_open_q;  // a row is passing, and picks of it have passed
   wire pass_picks =
-      s1_valid_q && s1_through_q && valid_q == {PLACES{1'b0}} && !s3_valid_q && reader_idle;
+      s1_valid_q && s1_through_q && !row_valid && !s3_valid_q && reader_idle;
   wire passing = pass_picks || pass_open_q;
 
   reg  prob_sent_q;  // prob of the beat at hand is taken

@@ -51,18 +51,18 @@ module vector_addresses #(
 
     input  wire             id_valid,
     output wire             id_ready,
-    input  wire [159:0]     id_ids,
-    input  wire [4:0]       id_count,
+    input  wire [319:0]     id_ids,
+    input  wire [5:0]       id_count,
     input  wire             id_last,
 
     output wire             group_valid,
-    output wire [559:0]     group_base,
-    output wire [47:0]      group_bound,
-    output wire [47:0]      group_first,
-    output wire [47:0]      group_word,
-    output wire [23:0]      group_total,
+    output wire [1119:0]    group_base,
+    output wire [95:0]      group_bound,
+    output wire [95:0]      group_first,
+    output wire [95:0]      group_word,
+    output wire [47:0]      group_total,
     output wire [15:0]      group_start,
-    output wire [5:0]       group_fetched,
+    output wire [6:0]       group_fetched,
     output wire             group_lsb,
     output wire [1:0]       group_dim,
     output wire [3:0]       group_planes,
@@ -70,12 +70,12 @@ module vector_addresses #(
     output wire             group_merge,
     output wire             group_close,
     output wire [0:0]       group_pass,
-    output wire [4:0]       group_count,
+    output wire [5:0]       group_count,
     output wire             group_last,
     output wire [CTX_W-1:0] group_ctx
 );
 
-  localparam LANES    = 8;
+  localparam LANES    = 16;
   localparam SLOTS    = 2;  // most vectors of a lane
   localparam VECTORS  = LANES * SLOTS;
   localparam PORTS    = 32;
@@ -83,15 +83,15 @@ module vector_addresses #(
   localparam WORD_W   = ADDR_W - 2;  // bits of the number of a 4-byte word
   localparam SECTOR_W = ADDR_W - 5;
   localparam TOKEN_W  = 10;
-  localparam IDS_W    = 160;
-  localparam COUNT_W  = 5;
+  localparam IDS_W    = 320;
+  localparam COUNT_W  = 6;
   localparam PLANE_W  = 4;
   localparam WORDS_W  = 5;  // bits of a number of words, 0 to a vector's most
   localparam EXTRA_W  = 2;  // bits of a number of sectors after a vector's first
   localparam TOTAL_W  = 3;
-  localparam START_W  = 2;
+  localparam START_W  = 1;
   localparam PASS_W   = 1;
-  localparam SUM_W    = 6;
+  localparam SUM_W    = 7;
 
   localparam STAGES = 8;
 
@@ -284,32 +284,33 @@ module vector_addresses #(
         end
 
         // Even pieces side by side, odd ones too.
-        reg  [CHUNKS*PIECE_W-1:0] s2_piece_q;
+        reg  [CHUNKS*PIECE_W-1:0] s2_product_q;
         reg  [        WORD_W-1:0] s3_product_q;
-        wire [        WIDE_W+CHUNK-1:0] even;
-        wire [        WIDE_W+CHUNK-1:0] odd;
+        wire [        WIDE_W+CHUNK-1:0] even_products;
+        wire [        WIDE_W+CHUNK-1:0] odd_products;
 
         for (piece = 0; piece < CHUNKS; piece = piece + 1) begin : g_piece
           always @(posedge clk) begin
-            s2_piece_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
+            s2_product_q[piece*PIECE_W+:PIECE_W] <= s1_id_q * stride[piece*CHUNK+:CHUNK];
           end
 
           if (piece % 2 == 0) begin : g_even
-            assign even[piece*CHUNK+:2*CHUNK] =
-                {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
+            assign even_products[piece*CHUNK+:2*CHUNK] =
+                {{(CHUNK - TOKEN_W){1'b0}}, s2_product_q[piece*PIECE_W+:PIECE_W]};
           end else begin : g_odd
-            assign odd[piece*CHUNK+:2*CHUNK] =
-                {{(CHUNK - TOKEN_W){1'b0}}, s2_piece_q[piece*PIECE_W+:PIECE_W]};
+            assign odd_products[piece*CHUNK+:2*CHUNK] =
+                {{(CHUNK - TOKEN_W){1'b0}}, s2_product_q[piece*PIECE_W+:PIECE_W]};
           end
         end
 
-        assign even[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
-        assign odd[0+:CHUNK]       = {CHUNK{1'b0}};
+        assign even_products[WIDE_W+:CHUNK] = {CHUNK{1'b0}};
+        assign odd_products[0+:CHUNK]       = {CHUNK{1'b0}};
 
-        wire [WORD_W-1:0] product = even[WORD_W-1:0] + odd[WORD_W-1:0];
+        wire [WORD_W-1:0] product = even_products[WORD_W-1:0] + odd_products[WORD_W-1:0];
 
         // The sum is taken modulo 2^ADDR_W.
-        wire unused_high = &{even[WIDE_W+CHUNK-1:WORD_W], odd[WIDE_W+CHUNK-1:WORD_W]};
+        wire unused_high =
+            &{even_products[WIDE_W+CHUNK-1:WORD_W], odd_products[WIDE_W+CHUNK-1:WORD_W]};
 
         reg [  WORD_W-1:0] s4_address_q;
         reg [         2:0] s5_word_q;

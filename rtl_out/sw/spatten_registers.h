@@ -437,4 +437,52 @@
 #define SPATTEN_ERROR_READ 32u /* the interconnect answered a read with an error */
 #define SPATTEN_ERROR_WRITE 33u /* the interconnect answered a write with an error */
 
+/* What software is made for. */
+#define SPATTEN_ID_EXPECTED 0x53504154u /* what ID reads as */
+#define SPATTEN_MAP_VERSION_EXPECTED 0x00010000u /* what MAP_VERSION reads as */
+#define SPATTEN_DESCRIPTOR_WORDS 16u /* registers from MODE on, without the regions */
+#define SPATTEN_KEY_MASK_WORDS 1u /* registers from KEY_MASK_0 on */
+#define SPATTEN_ADDRESS_MASK(high) ((high) ? 0x000000ffu : 0xffffffffu) /* bits that an address has in its two registers */
+
+/* Lists of everything of a kind, X(NAME, ...) each. */
+#define SPATTEN_ERRORS(X) \
+  X(NONE, 0u, "no error since the last `clear`") \
+  X(HEAD_DIM, 1u, "D must be 32, 64 or 128 and at most the built maximum") \
+  X(GROUP, 2u, "query heads a KV head: 1 to max-heads") \
+  X(KEY_BITS, 3u, "K: m at least 1, m + l at most width") \
+  X(VALUE_BITS, 4u, "V: m at least 1, m + l at most width") \
+  X(KEY_MODE, 5u, "`auto` and `mask` need generation") \
+  X(VALUE_MODE, 6u, "`with-row` needs generation; 3 is no mode") \
+  X(THRESHOLD, 7u, "the threshold does not fit prob-width bits") \
+  X(RATIO, 8u, "the ratio is more than 65536") \
+  X(SCALE_SHIFT, 9u, "the softmax's shift is more than 47") \
+  X(OUTPUT_SHIFT, 10u, "the output's shift is more than 47") \
+  X(HEAD_SHIFT, 11u, "the shift of head importance is more than 31") \
+  X(IMPORTANCE_SCALE, 12u, "a shift that scales importance is more than 31") \
+  X(ALIGNMENT, 13u, "a base or stride is no multiple of 4") \
+  X(LENGTH, 14u, "L is above max-tokens or H above max-heads") \
+  X(TOKEN_LIST, 15u, "a written token list does not ascend strictly below L") \
+  X(HEAD_LIST, 16u, "a written head list does not ascend strictly below H") \
+  X(APPEND, 17u, "L is max-tokens already") \
+  X(EMPTY_TOKENS, 18u, "no token is left to work on") \
+  X(EMPTY_HEADS, 19u, "no head is left to work on") \
+  X(QUERY, 20u, "the query token is not below L") \
+  X(READ, 32u, "the interconnect answered a read with an error") \
+  X(WRITE, 33u, "the interconnect answered a write with an error")
+#define SPATTEN_COUNTERS(X) \
+  X(CYCLES, cycles, "clock cycles since reset or `clear_counters`") \
+  X(BUSY, busy, "cycles in which a command was queued or in work") \
+  X(SECTORS_Q, sectors_q, "sectors of Q read") \
+  X(SECTORS_K_MSB, sectors_k_msb, "sectors of K MSB planes read") \
+  X(SECTORS_K_LSB, sectors_k_lsb, "sectors of K LSB planes read") \
+  X(SECTORS_V_MSB, sectors_v_msb, "sectors of V MSB planes read") \
+  X(SECTORS_V_LSB, sectors_v_lsb, "sectors of V LSB planes read") \
+  X(ROWS, rows, "query rows finished") \
+  X(ROWS_REDONE, rows_redone, "rows that ran a second time with whole keys") \
+  X(STALL_KEYS, stall_keys, "cycles in which the Q×K array waited for keys") \
+  X(STALL_SCORES, stall_scores, "cycles in which scores waited for the softmax") \
+  X(STALL_SELECT, stall_select, "cycles in which probabilities waited for the top-k engine") \
+  X(STALL_VALUES, stall_values, "cycles in which kept probabilities waited for values") \
+  X(STALL_OUTPUT, stall_output, "cycles in which an output row waited to be written")
+
 #endif

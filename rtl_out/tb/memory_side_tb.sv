@@ -39,18 +39,18 @@ module memory_side_tb;
 
   wire id_valid;
   wire id_ready;
-  wire [165:0] id_payload;
+  wire [326:0] id_payload;
   wire [31:0] id_beat;
   wire id_done;
 
   wire vector_valid;
   wire vector_ready;
-  wire [6165:0] vector_payload;
+  wire [12310:0] vector_payload;
   wire [31:0] vector_beat;
   wire vector_done;
   wire vector_mismatch;
-  wire [6165:0] vector_expected;
-  wire [6165:0] vector_compared;
+  wire [12310:0] vector_expected;
+  wire [12310:0] vector_compared;
 
   wire row_valid;
   wire row_ready;
@@ -124,15 +124,15 @@ module memory_side_tb;
       .job_ctx(job_payload[187:172]),
       .id_valid(id_valid),
       .id_ready(id_ready),
-      .id_ids(id_payload[159:0]),
-      .id_count(id_payload[164:160]),
-      .id_last(id_payload[165:165]),
+      .id_ids(id_payload[319:0]),
+      .id_count(id_payload[325:320]),
+      .id_last(id_payload[326:326]),
       .vector_valid(vector_valid),
       .vector_ready(vector_ready),
-      .vector_data(vector_payload[6143:0]),
-      .vector_count(vector_payload[6148:6144]),
-      .vector_last(vector_payload[6149:6149]),
-      .vector_ctx(vector_payload[6165:6150]),
+      .vector_data(vector_payload[12287:0]),
+      .vector_count(vector_payload[12293:12288]),
+      .vector_last(vector_payload[12294:12294]),
+      .vector_ctx(vector_payload[12310:12295]),
       .row_valid(row_valid),
       .row_ready(row_ready),
       .row_data(row_payload[255:0]),
@@ -168,7 +168,7 @@ module memory_side_tb;
 
   tb_source #(
       .FILE("tb/vectors/memory_side_phase.hex"),
-      .BEATS(6),
+      .BEATS(3),
       .WIDTH(136),
       .NUMBER(0)
   ) phase (
@@ -185,7 +185,7 @@ module memory_side_tb;
 
   tb_source #(
       .FILE("tb/vectors/memory_side_job.hex"),
-      .BEATS(10),
+      .BEATS(8),
       .WIDTH(188),
       .NUMBER(1)
   ) job (
@@ -202,8 +202,8 @@ module memory_side_tb;
 
   tb_source #(
       .FILE("tb/vectors/memory_side_id.hex"),
-      .BEATS(32),
-      .WIDTH(166),
+      .BEATS(23),
+      .WIDTH(327),
       .NUMBER(2)
   ) id (
       .clk(clk),
@@ -219,8 +219,8 @@ module memory_side_tb;
 
   tb_sink #(
       .FILE("tb/vectors/memory_side_vector.hex"),
-      .BEATS(50),
-      .WIDTH(6166),
+      .BEATS(35),
+      .WIDTH(12311),
       .NUMBER(3),
       .BLOCK("memory_side"),
       .NAME("vector")
@@ -241,7 +241,7 @@ module memory_side_tb;
 
   tb_source #(
       .FILE("tb/vectors/memory_side_row.hex"),
-      .BEATS(114),
+      .BEATS(12),
       .WIDTH(257),
       .NUMBER(4)
   ) row (
@@ -258,7 +258,7 @@ module memory_side_tb;
 
   tb_source #(
       .FILE("tb/vectors/memory_side_place.hex"),
-      .BEATS(34),
+      .BEATS(4),
       .WIDTH(42),
       .NUMBER(5)
   ) place (
@@ -275,7 +275,7 @@ module memory_side_tb;
 
   tb_sink #(
       .FILE("tb/vectors/memory_side_told.hex"),
-      .BEATS(34),
+      .BEATS(4),
       .WIDTH(4),
       .NUMBER(6),
       .BLOCK("memory_side"),
@@ -297,7 +297,7 @@ module memory_side_tb;
 
   tb_sink #(
       .FILE("tb/vectors/memory_side_contents.hex"),
-      .BEATS(105),
+      .BEATS(15),
       .WIDTH(307),
       .NUMBER(7),
       .BLOCK("memory_side"),
@@ -319,7 +319,7 @@ module memory_side_tb;
 
   tb_sink #(
       .FILE("tb/vectors/memory_side_report.hex"),
-      .BEATS(6),
+      .BEATS(3),
       .WIDTH(162),
       .NUMBER(8),
       .BLOCK("memory_side"),
@@ -376,21 +376,21 @@ module memory_side_tb;
       end else if (done) begin
         drained <= drained + 32'd1;
         if (drained == DRAIN) begin
-          $display("PASS memory_side: seed %0d, 6 rows in %0d cycles", seed, cycle - DRAIN);
+          $display("PASS memory_side: seed %0d, 3 rows in %0d cycles", seed, cycle - DRAIN);
           $finish;
         end
       end else if (quiet > PATIENCE) begin
         $display("FAIL memory_side: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
-        $display("  phase: %0d of 6 beats", phase_beat);
-        $display("  job: %0d of 10 beats", job_beat);
-        $display("  id: %0d of 32 beats", id_beat);
-        $display("  vector: %0d of 50 beats", vector_beat);
-        $display("  row: %0d of 114 beats", row_beat);
-        $display("  place: %0d of 34 beats", place_beat);
-        $display("  told: %0d of 34 beats", told_beat);
-        $display("  contents: %0d of 105 beats", contents_beat);
-        $display("  report: %0d of 6 beats", report_beat);
+        $display("  phase: %0d of 3 beats", phase_beat);
+        $display("  job: %0d of 8 beats", job_beat);
+        $display("  id: %0d of 23 beats", id_beat);
+        $display("  vector: %0d of 35 beats", vector_beat);
+        $display("  row: %0d of 12 beats", row_beat);
+        $display("  place: %0d of 4 beats", place_beat);
+        $display("  told: %0d of 4 beats", told_beat);
+        $display("  contents: %0d of 15 beats", contents_beat);
+        $display("  report: %0d of 3 beats", report_beat);
         $display("  replay: make sim-memory_side SEED=%0d WAVES=1", seed);
         $fatal(1);
       end
@@ -402,17 +402,17 @@ module memory_side_tb;
       $display("FAIL memory_side: seed %0d, cycle %0d, vector, beat %0d",
                seed, cycle, vector_beat);
       $display("  data: expected %h, got %h, compared bits %h",
-               vector_expected[6143:0], vector_payload[6143:0],
-               vector_compared[6143:0]);
+               vector_expected[12287:0], vector_payload[12287:0],
+               vector_compared[12287:0]);
       $display("  count: expected %h, got %h, compared bits %h",
-               vector_expected[6148:6144], vector_payload[6148:6144],
-               vector_compared[6148:6144]);
+               vector_expected[12293:12288], vector_payload[12293:12288],
+               vector_compared[12293:12288]);
       $display("  last: expected %h, got %h, compared bits %h",
-               vector_expected[6149:6149], vector_payload[6149:6149],
-               vector_compared[6149:6149]);
+               vector_expected[12294:12294], vector_payload[12294:12294],
+               vector_compared[12294:12294]);
       $display("  ctx: expected %h, got %h, compared bits %h",
-               vector_expected[6165:6150], vector_payload[6165:6150],
-               vector_compared[6165:6150]);
+               vector_expected[12310:12295], vector_payload[12310:12295],
+               vector_compared[12310:12295]);
       $display("  replay: make sim-memory_side SEED=%0d WAVES=1", seed);
       $fatal(1);
     end

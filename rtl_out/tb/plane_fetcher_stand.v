@@ -33,14 +33,14 @@ module plane_fetcher_stand #(
 
     input  wire             id_valid,
     output wire             id_ready,
-    input  wire [159:0]     id_ids,
-    input  wire [4:0]       id_count,
+    input  wire [319:0]     id_ids,
+    input  wire [5:0]       id_count,
     input  wire             id_last,
 
     output wire             vector_valid,
     input  wire             vector_ready,
     output wire [6143:0]    vector_data,
-    output wire [4:0]       vector_count,
+    output wire [5:0]       vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,
 
@@ -132,7 +132,7 @@ module plane_fetcher_stand #(
   wire [         CHANNELS-1:0] response_valid;
   wire [         CHANNELS-1:0] response_ready;
   wire [     CHANNELS*256-1:0] response_data;
-  wire [5:0] fetched;
+  wire [6:0] fetched;
   wire                         fetched_lsb;
   wire [            CTX_W-1:0] fetched_ctx;
 
@@ -209,8 +209,8 @@ module plane_fetcher_stand #(
       requests_q <= 32'd0;
       sum_q      <= 64'd0;
     end else begin
-      if (!fetched_lsb) msb_q <= msb_q + {26'd0, fetched};
-      if (fetched_lsb) lsb_q <= lsb_q + {26'd0, fetched};
+      if (!fetched_lsb) msb_q <= msb_q + {25'd0, fetched};
+      if (fetched_lsb) lsb_q <= lsb_q + {25'd0, fetched};
       requests_q <= requests;
       sum_q      <= sum;
     end

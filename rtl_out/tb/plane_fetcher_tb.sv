@@ -33,18 +33,18 @@ module plane_fetcher_tb;
 
   wire id_valid;
   wire id_ready;
-  wire [165:0] id_payload;
+  wire [326:0] id_payload;
   wire [31:0] id_beat;
   wire id_done;
 
   wire vector_valid;
   wire vector_ready;
-  wire [6165:0] vector_payload;
+  wire [12310:0] vector_payload;
   wire [31:0] vector_beat;
   wire vector_done;
   wire vector_mismatch;
-  wire [6165:0] vector_expected;
-  wire [6165:0] vector_compared;
+  wire [12310:0] vector_expected;
+  wire [12310:0] vector_compared;
 
   wire report_valid;
   wire report_ready;
@@ -77,15 +77,15 @@ module plane_fetcher_tb;
       .job_abort(job_payload[198:189]),
       .id_valid(id_valid),
       .id_ready(id_ready),
-      .id_ids(id_payload[159:0]),
-      .id_count(id_payload[164:160]),
-      .id_last(id_payload[165:165]),
+      .id_ids(id_payload[319:0]),
+      .id_count(id_payload[325:320]),
+      .id_last(id_payload[326:326]),
       .vector_valid(vector_valid),
       .vector_ready(vector_ready),
-      .vector_data(vector_payload[6143:0]),
-      .vector_count(vector_payload[6148:6144]),
-      .vector_last(vector_payload[6149:6149]),
-      .vector_ctx(vector_payload[6165:6150]),
+      .vector_data(vector_payload[12287:0]),
+      .vector_count(vector_payload[12293:12288]),
+      .vector_last(vector_payload[12294:12294]),
+      .vector_ctx(vector_payload[12310:12295]),
       .report_valid(report_valid),
       .report_ready(report_ready),
       .report_msb(report_payload[31:0]),
@@ -115,8 +115,8 @@ module plane_fetcher_tb;
 
   tb_source #(
       .FILE("tb/vectors/plane_fetcher_id.hex"),
-      .BEATS(34),
-      .WIDTH(166),
+      .BEATS(20),
+      .WIDTH(327),
       .NUMBER(1)
   ) id (
       .clk(clk),
@@ -132,8 +132,8 @@ module plane_fetcher_tb;
 
   tb_sink #(
       .FILE("tb/vectors/plane_fetcher_vector.hex"),
-      .BEATS(41),
-      .WIDTH(6166),
+      .BEATS(18),
+      .WIDTH(12311),
       .NUMBER(2),
       .BLOCK("plane_fetcher"),
       .NAME("vector")
@@ -154,7 +154,7 @@ module plane_fetcher_tb;
 
   tb_sink #(
       .FILE("tb/vectors/plane_fetcher_report.hex"),
-      .BEATS(3),
+      .BEATS(6),
       .WIDTH(160),
       .NUMBER(3),
       .BLOCK("plane_fetcher"),
@@ -208,9 +208,9 @@ module plane_fetcher_tb;
         $display("FAIL plane_fetcher: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
         $display("  job: %0d of 12 beats", job_beat);
-        $display("  id: %0d of 34 beats", id_beat);
-        $display("  vector: %0d of 41 beats", vector_beat);
-        $display("  report: %0d of 3 beats", report_beat);
+        $display("  id: %0d of 20 beats", id_beat);
+        $display("  vector: %0d of 18 beats", vector_beat);
+        $display("  report: %0d of 6 beats", report_beat);
         $display("  replay: make sim-plane_fetcher SEED=%0d WAVES=1", seed);
         $fatal(1);
       end
@@ -222,17 +222,17 @@ module plane_fetcher_tb;
       $display("FAIL plane_fetcher: seed %0d, cycle %0d, vector, beat %0d",
                seed, cycle, vector_beat);
       $display("  data: expected %h, got %h, compared bits %h",
-               vector_expected[6143:0], vector_payload[6143:0],
-               vector_compared[6143:0]);
+               vector_expected[12287:0], vector_payload[12287:0],
+               vector_compared[12287:0]);
       $display("  count: expected %h, got %h, compared bits %h",
-               vector_expected[6148:6144], vector_payload[6148:6144],
-               vector_compared[6148:6144]);
+               vector_expected[12293:12288], vector_payload[12293:12288],
+               vector_compared[12293:12288]);
       $display("  last: expected %h, got %h, compared bits %h",
-               vector_expected[6149:6149], vector_payload[6149:6149],
-               vector_compared[6149:6149]);
+               vector_expected[12294:12294], vector_payload[12294:12294],
+               vector_compared[12294:12294]);
       $display("  ctx: expected %h, got %h, compared bits %h",
-               vector_expected[6165:6150], vector_payload[6165:6150],
-               vector_compared[6165:6150]);
+               vector_expected[12310:12295], vector_payload[12310:12295],
+               vector_compared[12310:12295]);
       $display("  replay: make sim-plane_fetcher SEED=%0d WAVES=1", seed);
       $fatal(1);
     end

@@ -2,9 +2,11 @@
 #
 # Simulates the testbenches; included by the Makefile.
 #
-#   make sim               every block under Verilator, each with SEEDS
+#   make sim               every block and the core under Verilator, each with SEEDS
 #   make sim-BLOCK         one block; SEED=n for one seed, WAVES=1 for a waveform in build/
-#   make sim-icarus        every block under Icarus Verilog; sim-icarus-BLOCK for one
+#   make sim-spatten_top   the whole core on a few layers; sim-spatten_top_driver: by the C driver
+#   make sim-icarus        every block under Icarus Verilog; sim-icarus-BLOCK for one; the core by
+#   make sim-icarus-spatten_top   only: at this size it takes minutes
 
 VVP   ?= vvp
 SEEDS ?= 0 1 2 3 4 5 6
@@ -20,12 +22,12 @@ SOURCES_topk_engine := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/zer
 SOURCES_qk_array := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/dot_product.v rtl/qk_array.v
 SOURCES_softmax := rtl/stream_reg.v rtl/delay_line.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/multiplier.v rtl/softmax_max.v rtl/softmax_fraction.v rtl/softmax_exp.v rtl/softmax_sum.v rtl/softmax_reciprocal.v rtl/softmax.v
 SOURCES_requant_decision := rtl/stream_reg.v rtl/requant_decision.v
-SOURCES_av_array := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/av_rescale.v rtl/av_array.v
+SOURCES_av_array := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/av_column.v rtl/av_rescale_lane.v rtl/av_rescale.v rtl/av_array.v
 SOURCES_token_importance := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/rmw_ram.v rtl/importance_store.v rtl/token_importance.v
 SOURCES_head_importance := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/rmw_ram.v rtl/importance_store.v rtl/head_importance.v
 SOURCES_plane_fetcher := rtl/ram_1r1w.v rtl/stream_fifo.v rtl/reg_fifo.v rtl/round_robin.v rtl/vector_addresses.v rtl/port_turn.v rtl/fetch_port.v rtl/sector_crossbar.v rtl/sector_lane.v rtl/plane_assembler.v rtl/plane_fetcher.v tb/plane_fetcher_stand.v
 SOURCES_key_buffer := rtl/ram_1r1w.v rtl/ram_reader.v rtl/key_buffer.v
-SOURCES_value_buffer := rtl/ram_1r1w.v rtl/ram_reader.v rtl/value_buffer.v
+SOURCES_value_buffer := rtl/ram_1r1w.v rtl/reg_fifo.v rtl/ram_reader.v rtl/pick_queue.v rtl/value_buffer.v tb/value_buffer_summed.sv
 SOURCES_axi_reader := rtl/stream_reg.v rtl/axi_reader.v tb/axi_reader_fed.sv tb/tb_axi_memory.sv
 SOURCES_row_writer := rtl/row_writer.v tb/row_writer_fed.sv
 SOURCES_axi_writer := rtl/stream_reg.v rtl/ram_1r1w.v rtl/stream_fifo.v rtl/axi_writer.v tb/axi_writer_fed.sv tb/tb_axi_memory.sv
@@ -44,10 +46,11 @@ VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x
                    -MAKEFLAGS $(PCH_FLAG)
 
 .PHONY: sim sim-icarus $(BLOCKS:%=sim-%) $(BLOCKS:%=sim-icarus-%)
+.PHONY: sim-spatten_top sim-spatten_top_driver sim-icarus-spatten_top
 .PRECIOUS: build/%.log
 
-sim: $(BLOCKS:%=sim-%)
-	@echo "sim: $(words $(BLOCKS)) blocks pass under $(VERILATOR)"
+sim: $(BLOCKS:%=sim-%) sim-spatten_top sim-spatten_top_driver
+	@echo "sim: $(words $(BLOCKS)) blocks and the core pass under $(VERILATOR)"
 
 sim-icarus: $(BLOCKS:%=sim-icarus-%)
 	@echo "sim-icarus: $(words $(BLOCKS)) blocks pass under $(IVERILOG)"
@@ -78,3 +81,44 @@ sim-icarus-$(1): $(ICARUS_DIR)/$(1).vvp
 	@$$(call run,$(ICARUS_DIR),$(1),$(VVP) -n $$<)
 endef
 $(foreach block,$(BLOCKS),$(eval $(call block_rules,$(block))))
+
+# The whole core: one program, whose accesses come from a file or, with +DRIVER, from the C driver. Compiling is what costs,
+# so it is not optimised and runs few seeds: 3 has a reset in mid-layer.
+CORE_SOURCES := tb/spatten_top_tb.sv tb/tb_axi_memory.sv $(shell cat spatten.f)
+CORE_DIR     := $(VERILATOR_DIR)/spatten_top
+CORE_PROGRAM := $(CORE_DIR)/Vspatten_top_tb
+CORE_VECTORS := $(wildcard tb/vectors/spatten_top_*.hex)
+CORE_SEEDS   ?= 0 3
+DRIVER_SEEDS ?= 2
+C_FLAGS      := -std=c99 -O1 -Wall -Wextra -Wconversion -pedantic -Werror -Isw
+
+$(CORE_DIR)/driver.o: sw/spatten_driver.c sw/spatten_driver.h sw/spatten_registers.h
+	@mkdir -p $(CORE_DIR)
+	@$(CC) $(C_FLAGS) -ffreestanding -c -o $@ $<
+
+$(CORE_DIR)/program.o: tb/spatten_top_driver.c tb/spatten_top_case.h sw/spatten_driver.h sw/spatten_registers.h
+	@mkdir -p $(CORE_DIR)
+	@$(CC) $(C_FLAGS) -c -o $@ $<
+
+$(CORE_PROGRAM): $(CORE_SOURCES) $(CORE_DIR)/driver.o $(CORE_DIR)/program.o
+	+@$(VERILATOR) $(subst -O1,-O0,$(VERILATOR_FLAGS)) -DSPATTEN_DRIVER -LDFLAGS -pthread \
+	  -MAKEFLAGS "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0" -Mdir $(CORE_DIR) --top-module spatten_top_tb \
+	  $(CORE_SOURCES) $(abspath $(CORE_DIR)/driver.o $(CORE_DIR)/program.o) \
+	  >$(CORE_DIR).log 2>&1 || { cat $(CORE_DIR).log >&2; exit 1; }
+
+sim-spatten_top: override RUN_SEEDS := $(if $(SEED),$(SEED),$(CORE_SEEDS))
+sim-spatten_top: $(CORE_PROGRAM) $(CORE_VECTORS)
+	@$(call run,$(VERILATOR_DIR),spatten_top,$< +verilator+rand+reset+2 +verilator+seed+$$((seed + 1)))
+
+sim-spatten_top_driver: override RUN_SEEDS := $(if $(SEED),$(SEED),$(DRIVER_SEEDS))
+sim-spatten_top_driver: $(CORE_PROGRAM) $(CORE_VECTORS)
+	@$(call run,$(VERILATOR_DIR),spatten_top_driver,$< +DRIVER +verilator+rand+reset+2 +verilator+seed+$$((seed + 1)))
+
+$(ICARUS_DIR)/spatten_top.vvp: $(CORE_SOURCES)
+	@mkdir -p $(ICARUS_DIR)
+	@$(IVERILOG) -g2012 -Wall -DSPATTEN_CHECKS -o $@ -s spatten_top_tb $^
+
+# Slow: one seed, unless SEED names another.
+sim-icarus-spatten_top: override RUN_SEEDS := $(if $(SEED),$(SEED),3)
+sim-icarus-spatten_top: $(ICARUS_DIR)/spatten_top.vvp $(CORE_VECTORS)
+	@$(call run,$(ICARUS_DIR),spatten_top,$(VVP) -n $<)

@@ -27,6 +27,8 @@ module tb_axi_memory #(
     parameter SECTORS = 1024,  // a power of two
     parameter WRAP    = 0,
     parameter FILE    = "",  // only with WRAP = 1
+    parameter CHANNELS = 1,  // FILE holds the sectors of so many channels in turn,
+    parameter CHANNEL  = 0,  // of which this memory is one
     parameter DEPTH   = 1024  // bursts of a kind, and beats to write, that may wait; a power of two
 ) (
     input  wire                clk,
@@ -112,6 +114,7 @@ module tb_axi_memory #(
 
   // ---- contents ---------------------------------------------------------------------------------
 
+  reg [31:0] image[0:(FILE == "" ? 1 : 8*SECTORS*CHANNELS)-1];
   reg [31:0] store[0:8*SECTORS-1];
   reg [7:0] have[0:SECTORS-1];
   reg [ADDR_W-6:0] owner[0:SECTORS-1];
@@ -270,7 +273,11 @@ module tb_axi_memory #(
 
   initial begin
     for (line = 0; line < SECTORS; line = line + 1) have[line] = FILE == "" ? 8'h00 : 8'hff;
-    if (FILE != "") $readmemh(FILE, store);
+    if (FILE != "") begin
+      $readmemh(FILE, image);
+      for (line = 0; line < 8 * SECTORS; line = line + 1)
+        store[line] = image[(line/8*CHANNELS+CHANNEL)*8+line%8];
+    end
   end
 
   // Blocking: the words of a beat may share a sector.

@@ -37,25 +37,18 @@ module value_buffer_tb;
   wire [31:0] pick_beat;
   wire pick_done;
 
-  wire prob_valid;
-  wire prob_ready;
-  wire [215:0] prob_payload;
-  wire [31:0] prob_beat;
-  wire prob_done;
-  wire prob_mismatch;
-  wire [215:0] prob_expected;
-  wire [215:0] prob_compared;
+  wire row_valid;
+  wire row_ready;
+  wire [2065:0] row_payload;
+  wire [31:0] row_beat;
+  wire row_done;
+  wire row_mismatch;
+  wire [2065:0] row_expected;
+  wire [2065:0] row_compared;
 
-  wire value_valid;
-  wire value_ready;
-  wire [6143:0] value_payload;
-  wire [31:0] value_beat;
-  wire value_done;
-  wire value_mismatch;
-  wire [6143:0] value_expected;
-  wire [6143:0] value_compared;
+  wire [31:0] draw = 32'h332b3e7f;
 
-  value_buffer dut (
+  value_buffer_summed dut (
       .clk(clk),
       .rst(reset),
       .load_valid(load_valid),
@@ -74,21 +67,17 @@ module value_buffer_tb;
       .pick_release(pick_payload[360:360]),
       .pick_through(pick_payload[361:361]),
       .pick_ctx(pick_payload[377:362]),
-      .prob_valid(prob_valid),
-      .prob_ready(prob_ready),
-      .prob_probs(prob_payload[191:0]),
-      .prob_count(prob_payload[196:192]),
-      .prob_last(prob_payload[197:197]),
-      .prob_dim(prob_payload[199:198]),
-      .prob_ctx(prob_payload[215:200]),
-      .value_valid(value_valid),
-      .value_ready(value_ready),
-      .value_data(value_payload[6143:0])
+      .row_valid(row_valid),
+      .row_ready(row_ready),
+      .row_sums(row_payload[2047:0]),
+      .row_dim(row_payload[2049:2048]),
+      .row_ctx(row_payload[2065:2050]),
+      .draw(draw)
   );
 
   tb_source #(
       .FILE("tb/vectors/value_buffer_load.hex"),
-      .BEATS(12),
+      .BEATS(78),
       .WIDTH(6151),
       .NUMBER(0)
   ) load (
@@ -105,7 +94,7 @@ module value_buffer_tb;
 
   tb_source #(
       .FILE("tb/vectors/value_buffer_pick.hex"),
-      .BEATS(14),
+      .BEATS(103),
       .WIDTH(378),
       .NUMBER(1)
   ) pick (
@@ -121,57 +110,33 @@ module value_buffer_tb;
   );
 
   tb_sink #(
-      .FILE("tb/vectors/value_buffer_prob.hex"),
-      .BEATS(14),
-      .WIDTH(216),
+      .FILE("tb/vectors/value_buffer_row.hex"),
+      .BEATS(20),
+      .WIDTH(2066),
       .NUMBER(2),
       .BLOCK("value_buffer"),
-      .NAME("prob")
-  ) prob (
+      .NAME("row")
+  ) row (
       .clk(clk),
       .reset(reset),
       .seed(seed),
       .cycle(cycle),
-      .valid(prob_valid),
-      .ready(prob_ready),
-      .payload(prob_payload),
-      .beat(prob_beat),
-      .done(prob_done),
-      .mismatch(prob_mismatch),
-      .expected(prob_expected),
-      .compared(prob_compared)
-  );
-
-  tb_sink #(
-      .FILE("tb/vectors/value_buffer_value.hex"),
-      .BEATS(12),
-      .WIDTH(6144),
-      .NUMBER(3),
-      .BLOCK("value_buffer"),
-      .NAME("value")
-  ) value (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(value_valid),
-      .ready(value_ready),
-      .payload(value_payload),
-      .beat(value_beat),
-      .done(value_done),
-      .mismatch(value_mismatch),
-      .expected(value_expected),
-      .compared(value_compared)
+      .valid(row_valid),
+      .ready(row_ready),
+      .payload(row_payload),
+      .beat(row_beat),
+      .done(row_done),
+      .mismatch(row_mismatch),
+      .expected(row_expected),
+      .compared(row_compared)
   );
 
   wire done = load_done
       && pick_done
-      && prob_done
-      && value_done;
+      && row_done;
   wire moved = (load_valid && load_ready)
       || (pick_valid && pick_ready)
-      || (prob_valid && prob_ready)
-      || (value_valid && value_ready);
+      || (row_valid && row_ready);
 
   always @(posedge clk) begin
     if (reset) begin
@@ -191,16 +156,15 @@ module value_buffer_tb;
       end else if (done) begin
         drained <= drained + 32'd1;
         if (drained == DRAIN) begin
-          $display("PASS value_buffer: seed %0d, 5 rows in %0d cycles", seed, cycle - DRAIN);
+          $display("PASS value_buffer: seed %0d, 20 rows in %0d cycles", seed, cycle - DRAIN);
           $finish;
         end
       end else if (quiet > PATIENCE) begin
         $display("FAIL value_buffer: seed %0d, cycle %0d: no handshake for %0d cycles",
                  seed, cycle, quiet);
-        $display("  load: %0d of 12 beats", load_beat);
-        $display("  pick: %0d of 14 beats", pick_beat);
-        $display("  prob: %0d of 14 beats", prob_beat);
-        $display("  value: %0d of 12 beats", value_beat);
+        $display("  load: %0d of 78 beats", load_beat);
+        $display("  pick: %0d of 103 beats", pick_beat);
+        $display("  row: %0d of 20 beats", row_beat);
         $display("  replay: make sim-value_buffer SEED=%0d WAVES=1", seed);
         $fatal(1);
       end
@@ -208,36 +172,18 @@ module value_buffer_tb;
   end
 
   always @(posedge clk) begin
-    if (prob_mismatch) begin
-      $display("FAIL value_buffer: seed %0d, cycle %0d, prob, beat %0d",
-               seed, cycle, prob_beat);
-      $display("  probs: expected %h, got %h, compared bits %h",
-               prob_expected[191:0], prob_payload[191:0],
-               prob_compared[191:0]);
-      $display("  count: expected %h, got %h, compared bits %h",
-               prob_expected[196:192], prob_payload[196:192],
-               prob_compared[196:192]);
-      $display("  last: expected %h, got %h, compared bits %h",
-               prob_expected[197:197], prob_payload[197:197],
-               prob_compared[197:197]);
+    if (row_mismatch) begin
+      $display("FAIL value_buffer: seed %0d, cycle %0d, row, beat %0d",
+               seed, cycle, row_beat);
+      $display("  sums: expected %h, got %h, compared bits %h",
+               row_expected[2047:0], row_payload[2047:0],
+               row_compared[2047:0]);
       $display("  dim: expected %h, got %h, compared bits %h",
-               prob_expected[199:198], prob_payload[199:198],
-               prob_compared[199:198]);
+               row_expected[2049:2048], row_payload[2049:2048],
+               row_compared[2049:2048]);
       $display("  ctx: expected %h, got %h, compared bits %h",
-               prob_expected[215:200], prob_payload[215:200],
-               prob_compared[215:200]);
-      $display("  replay: make sim-value_buffer SEED=%0d WAVES=1", seed);
-      $fatal(1);
-    end
-  end
-
-  always @(posedge clk) begin
-    if (value_mismatch) begin
-      $display("FAIL value_buffer: seed %0d, cycle %0d, value, beat %0d",
-               seed, cycle, value_beat);
-      $display("  data: expected %h, got %h, compared bits %h",
-               value_expected[6143:0], value_payload[6143:0],
-               value_compared[6143:0]);
+               row_expected[2065:2050], row_payload[2065:2050],
+               row_compared[2065:2050]);
       $display("  replay: make sim-value_buffer SEED=%0d WAVES=1", seed);
       $fatal(1);
     end
