@@ -571,12 +571,6 @@ pub static FAULTS: &[Fault] = &[
         replace: "task_k_lsb_base",
     },
     Fault {
-        name: "redone rows have n of the newest row",
-        module: "fetch_scheduler",
-        find: "assign order_n     = pick_redo ? «n» : task_n;",
-        replace: "task_n",
-    },
-    Fault {
         name: "redone rows fetch MSBs again",
         module: "fetch_scheduler",
         find: "«!pick_redo», pick_redo || key_mode == ALWAYS,",
