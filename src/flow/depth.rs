@@ -5,7 +5,7 @@
 //! multipliers; ABC then restructures for delay (`if -g`) and never for area, which would turn those adders into
 //! ripple-carry ones. Registers keep their enable and reset pins.
 //!
-//! Yosys elaborates the whole core once. Small modules ([`SMALL`]) become part of what instantiates them; each other module
+//! Yosys elaborates the whole core once. Small modules (`SMALL`) become part of what instantiates them; each other module
 //! is mapped by itself, once for each set of parameters, and its netlist is kept in a cache by content. The netlists are
 //! put together here, so that paths through the ports of modules count in full, and the longest path to each register,
 //! output and RAM pin is found, in gates.
