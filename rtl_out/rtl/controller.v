@@ -542,24 +542,24 @@ module controller (
   // ---- rows -------------------------------------------------------------------------------------
 
   // Rows that still change importance or read lists, of tokens and of heads.
-  reg [5:0] unsettled_q;
-  reg [5:0] uncounted_q;
+  reg [6:0] unsettled_q;
+  reg [6:0] uncounted_q;
 
-  assign tokens_quiet = unsettled_q == 6'd0;
-  assign heads_quiet  = uncounted_q == 6'd0;
+  assign tokens_quiet = unsettled_q == 7'd0;
+  assign heads_quiet  = uncounted_q == 7'd0;
 
   always @(posedge clk) begin
     if (rst) begin
-      unsettled_q <= 6'd0;
-      uncounted_q <= 6'd0;
+      unsettled_q <= 7'd0;
+      uncounted_q <= 7'd0;
     end else if (flush) begin
-      unsettled_q <= 6'd0;
-      uncounted_q <= 6'd0;
+      unsettled_q <= 7'd0;
+      uncounted_q <= 7'd0;
     end else begin
-      if (issued && !settled) unsettled_q <= unsettled_q + 6'd1;
-      if (settled && !issued) unsettled_q <= unsettled_q - 6'd1;
-      if (issued && !counted) uncounted_q <= uncounted_q + 6'd1;
-      if (counted && !issued) uncounted_q <= uncounted_q - 6'd1;
+      if (issued && !settled) unsettled_q <= unsettled_q + 7'd1;
+      if (settled && !issued) unsettled_q <= unsettled_q - 7'd1;
+      if (issued && !counted) uncounted_q <= uncounted_q + 7'd1;
+      if (counted && !issued) uncounted_q <= uncounted_q - 7'd1;
     end
   end
 

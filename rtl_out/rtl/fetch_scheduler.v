@@ -5,9 +5,10 @@
 
 `default_nettype none
 
-// Purpose      decides what is fetched next: values of rows that have their survivors, then the LSB
-//              planes of rows that are redone, then what new tasks need; keeps the accounts that
-//              rule out a deadlock.
+// Purpose      decides what is fetched next: the LSB planes of rows that are redone, then what new
+//              tasks need, as far as there is place, then the values of rows that have their
+//              survivors: a token prune waits for keys only, and values fill the time that it
+//              takes. Keeps the accounts that rule out a deadlock.
 // Tasks        as row_sequencer has them. A row, of either kind, gets a row slot here, which it
 //              holds until row_done; with its task its context and, for place, its output address
 //              go out: row_set, row_slot, row_place.
@@ -67,7 +68,7 @@ module fetch_scheduler (
 
     input  wire         values_valid,
     output wire         values_ready,
-    input  wire [28:0]  values_ctx,
+    input  wire [29:0]  values_ctx,
 
     input  wire         kept_word_valid,
     output wire         kept_word_ready,
@@ -77,7 +78,7 @@ module fetch_scheduler (
 
     input  wire         redo_valid,
     output wire         redo_ready,
-    input  wire [28:0]  redo_ctx,
+    input  wire [29:0]  redo_ctx,
 
     output wire         list_valid,
     input  wire         list_ready,
@@ -90,15 +91,15 @@ module fetch_scheduler (
 
     output wire         order_valid,
     input  wire         order_ready,
-    output wire [28:0]  order_ctx,
+    output wire [29:0]  order_ctx,
     output wire [10:0]  order_n,
 
     output wire         row_set,
-    output wire [4:0]   row_slot,
+    output wire [5:0]   row_slot,
     output wire [37:0]  row_place,
     output wire [1:0]   row_dim,
     input  wire         row_done,
-    input  wire [4:0]   row_done_slot,
+    input  wire [5:0]   row_done_slot,
     input  wire         kept_freed,
     input  wire [10:0]  kept_freed_k,
     input  wire         store_freed,
@@ -132,9 +133,9 @@ module fetch_scheduler (
   localparam COUNT_W   = 5;
   localparam VECTORS   = 32;
   localparam VECTOR_W  = 6;
-  localparam SLOTS     = 32;
-  localparam SLOT_W    = 5;
-  localparam CTX_W     = 29;
+  localparam SLOTS     = 64;
+  localparam SLOT_W    = 6;
+  localparam CTX_W     = 30;
   localparam LANE_BITS = 4;  // log2 of LANES
 
   localparam [1:0] QUERY  = 2'd0;  // what is fetched
@@ -160,10 +161,10 @@ module fetch_scheduler (
   wire               run = task_kind == KIND_RUN;
   wire               row = task_kind == KIND_ROW || single;
   wire               allowed;
-  wire               pick_values = room && values_valid && !begun;
-  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !begun;
+  wire               pick_redo = room && redo_valid && order_ready && !begun;
   wire               pick_task = room && task_valid && (begun ||
-      (!values_valid && !redo_valid && allowed)) && order_ready;
+      (!redo_valid && allowed)) && order_ready;
+  wire               pick_values = room && values_valid && !begun && !pick_redo && !pick_task;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
   wire               forced = single && task_force && task_n != {LENGTH_W{1'b0}};
@@ -183,8 +184,8 @@ module fetch_scheduler (
 
   localparam COMMAND_W = LENGTH_W + 2 + TOKEN_W + 4 + 4 * PLANE_W + 5 * ADDR_W;
 
-  wire [CTX_W-1:0] ctx = values_valid ? values_ctx : redo_ctx;  // of a row that has one
-  wire [2:0] command_slot = (pick_values || pick_redo) ? ctx[21+:3] : task_slot;
+  wire [CTX_W-1:0] ctx = pick_values ? values_ctx : redo_ctx;  // of a row that has one
+  wire [2:0] command_slot = (pick_values || pick_redo) ? ctx[22+:3] : task_slot;
   wire [LENGTH_W-1:0] n;
   wire [1:0] dim, key_mode, value_mode;
   wire [TOKEN_W-1:0] query;
@@ -204,6 +205,21 @@ module fetch_scheduler (
       .rd_slot(command_slot),
       .rd_data({n, dim, query, key_mode, value_mode, key_m, key_l, value_m, value_l,
                 q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride})
+  );
+
+  // What decides whether a task may begin does not wait for what is picked.
+  wire [1:0] task_dim, task_key_mode;
+
+  slot_table #(
+      .WIDTH(4),
+      .SLOTS(8)
+  ) u_modes (
+      .clk    (clk),
+      .wr_en  (table_set),
+      .wr_slot(table_slot),
+      .wr_data({table_dim, table_key_mode}),
+      .rd_slot(task_slot),
+      .rd_data({task_dim, task_key_mode})
   );
 
   reg  [SLOT_W-1:0] slot_q;  // the next row's
@@ -226,7 +242,7 @@ module fetch_scheduler (
   assign row_set   = new_row;
   assign row_slot  = slot_q;
   assign row_place = task_place_word;
-  assign row_dim   = dim;
+  assign row_dim   = task_dim;
 
   wire [SLOTS-1:0] one_row = {{(SLOTS - 1){1'b0}}, 1'b1};
 
@@ -245,7 +261,7 @@ module fetch_scheduler (
 
   reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
   wire [SLOT_W-1:0] this_row = begun ? row_q : slot_q;
-  wire              keeps_scores = forced || (single && key_mode == AUTO);
+  wire              keeps_scores = forced || (single && task_key_mode == AUTO);
 
   always @(posedge clk) begin
     if (new_row) row_q <= slot_q;
@@ -253,7 +269,7 @@ module fetch_scheduler (
 
   assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && begun)));
   assign order_n     = pick_redo ? n : task_n;
-  assign order_ctx   = pick_redo ? redo_ctx | 29'd16777216 :
+  assign order_ctx   = pick_redo ? redo_ctx | 30'd33554432 :
                        {task_release, single, forced, keeps_scores, again, task_slot, this_row,
                         task_head, task_k};
 
@@ -270,7 +286,7 @@ module fetch_scheduler (
   reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
   wire [  KEPT_W-1:0] whole_words = task_k >> LANE_BITS;
   wire [  KEPT_W-1:0] freed_words = kept_freed_k >> LANE_BITS;
-  wire [ STORE_W-1:0] whole_beats = task_n >> (3'd4 - {1'd0, dim});
+  wire [ STORE_W-1:0] whole_beats = task_n >> (3'd4 - {1'd0, task_dim});
   wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
   wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
   wire [ STORE_W-1:0] store_back;
@@ -320,7 +336,7 @@ module fetch_scheduler (
   localparam [1:0] KEPT_IDS = 2'd1;
   localparam [1:0] LIST_IDS = 2'd2;
 
-  wire               redone = ctx[24];
+  wire               redone = ctx[25];
   wire               value_lsbs = value_mode == ALWAYS ||
       (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
   wire               of_values = pick_values || (run && begun);

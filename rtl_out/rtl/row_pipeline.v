@@ -54,11 +54,11 @@ module row_pipeline (
 
     input  wire           order_valid,
     output wire           order_ready,
-    input  wire [28:0]    order_ctx,
+    input  wire [29:0]    order_ctx,
     input  wire [10:0]    order_n,
 
     input  wire           row_set,
-    input  wire [4:0]     row_slot,
+    input  wire [5:0]     row_slot,
     input  wire [37:0]    row_place,
     input  wire [1:0]     row_dim,
 
@@ -78,11 +78,11 @@ module row_pipeline (
 
     output wire           redo_valid,
     input  wire           redo_ready,
-    output wire [28:0]    redo_ctx,
+    output wire [29:0]    redo_ctx,
 
     output wire           values_valid,
     input  wire           values_ready,
-    output wire [28:0]    values_ctx,
+    output wire [29:0]    values_ctx,
 
     output wire           kept_word_valid,
     input  wire           kept_word_ready,
@@ -113,7 +113,7 @@ module row_pipeline (
     output wire           settled,
     output wire           counted,
     output wire           row_done,
-    output wire [4:0]     row_done_slot,
+    output wire [5:0]     row_done_slot,
     output wire           kept_freed,
     output wire [10:0]    kept_freed_k,
     output wire           store_freed,
@@ -140,16 +140,16 @@ module row_pipeline (
   localparam WORD_W        = 38;
   localparam QUERY_W       = 768;
   localparam CHUNK_W       = 32 * WIDTH;  // a vector of the smallest head dimension
-  localparam SLOTS         = 32;
-  localparam SLOT_W        = 5;
+  localparam SLOTS         = 64;
+  localparam SLOT_W        = 6;
   localparam COMMANDS      = 8;
   localparam COMMAND_W     = 3;
-  localparam CTX_W         = 29;
+  localparam CTX_W         = 30;
 
   localparam CTX_HEAD       = 11;  // bits of a context
   localparam CTX_ROW        = 16;
-  localparam CTX_COMMAND    = 21;
-  localparam CTX_PASS       = 24;
+  localparam CTX_COMMAND    = 22;
+  localparam CTX_PASS       = 25;
   localparam CTX_STORE      = CTX_PASS + 1;
   localparam CTX_FORCE      = CTX_PASS + 2;
   localparam CTX_GENERATION = CTX_PASS + 3;

@@ -1811,13 +1811,13 @@ module spatten_top (
   wire [1:0] layer_dim = command_shape_head_dim[7] ? 2'd2 : command_shape_head_dim[6] ? 2'd1 : 2'd0;
 
   wire values_valid, values_ready, redo_valid, redo_ready, order_valid, order_ready;
-  wire [28:0] values_ctx, redo_ctx, order_ctx;
+  wire [29:0] values_ctx, redo_ctx, order_ctx;
   wire kept_word_valid, kept_word_ready, kept_word_last;
   wire [159:0] kept_word_ids;
   wire [4:0] kept_word_count;
   wire [10:0] order_n;
   wire row_set;
-  wire [4:0] row_slot, row_done_slot;
+  wire [5:0] row_slot, row_done_slot;
   wire [37:0] row_place;
   wire [1:0] row_dim;
   wire kept_freed, store_freed;

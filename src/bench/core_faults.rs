@@ -561,19 +561,19 @@ pub static FAULTS: &[Fault] = &[
     Fault {
         name: "value LSBs although the row was not redone",
         module: "fetch_scheduler",
-        find: "wire               redone = «ctx[17]»;",
+        find: "wire               redone = «ctx[18]»;",
         replace: "1'b1",
     },
     Fault {
         name: "redone rows take LSBs of the newest row",
         module: "fetch_scheduler",
-        find: "pick_redo ? «k_lsb_base» : task_k_lsb_base, k_lsb_stride,",
+        find: "pick_redo ? «k_lsb_base» : task_k_lsb_base,",
         replace: "task_k_lsb_base",
     },
     Fault {
         name: "redone rows fetch MSBs again",
         module: "fetch_scheduler",
-        find: "«!pick_redo», pick_redo || key_mode == ALWAYS,",
+        find: "«!(pick_redo || again)», pick_redo || again ||",
         replace: "1'b1",
     },
     Fault {
@@ -585,7 +585,7 @@ pub static FAULTS: &[Fault] = &[
     Fault {
         name: "values by the base of the newest row",
         module: "fetch_scheduler",
-        find: "job_q <= {«pick_values ? v_msb_base : task_v_msb_base», v_msb_stride,",
+        find: "job = {«pick_values ? v_msb_base : task_v_msb_base», v_msb_stride,",
         replace: "task_v_msb_base",
     },
     Fault {
@@ -603,7 +603,7 @@ pub static FAULTS: &[Fault] = &[
     Fault {
         name: "the query's id is its place",
         module: "fetch_scheduler",
-        find: "one_id_q <= «query»;",
+        find: ".push_data ({from, «query»}),",
         replace: "{TOKEN_W{1'b0}}",
     },
     Fault {

@@ -9,8 +9,9 @@ use crate::config::Config;
 /// Commands that may have rows in work at once. A layer of short rows is issued in some 150 cycles, and done some 500
 /// cycles later.
 const COMMAND_SLOTS: u32 = 8;
-/// Rows in flight: at the default size a row of 102 keys takes 13 to 17 cycles, and some 400 from request to output.
-const ROW_SLOTS: u32 = 32;
+/// Rows in flight: at the default size a row of 102 keys takes 13 to 20 cycles, some 400 pass from its request to its
+/// survivors, and its values then wait for a time in which no keys can be fetched.
+const ROW_SLOTS: u32 = 64;
 /// Longest rows whose survivors may wait for their values.
 const KEPT_ROWS: u32 = 6;
 /// Longest rows whose scores may wait for the decision about their LSBs.

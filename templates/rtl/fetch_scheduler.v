@@ -1,5 +1,6 @@
-// Purpose      decides what is fetched next: values of rows that have their survivors, then the LSB planes of rows that
-//              are redone, then what new tasks need; keeps the accounts that rule out a deadlock.
+// Purpose      decides what is fetched next: the LSB planes of rows that are redone, then what new tasks need, as far as
+//              there is place, then the values of rows that have their survivors: a token prune waits for keys only,
+//              and values fill the time that it takes. Keeps the accounts that rule out a deadlock.
 // Tasks        as row_sequencer has them. A row, of either kind, gets a row slot here, which it holds until row_done; with
 //              its task its context and, for place, its output address go out: row_set, row_slot, row_place.
 // Order        rows in the order in which their keys come, with their contexts: a row that is redone comes twice, the second
@@ -145,10 +146,10 @@ module fetch_scheduler (
   wire               run = task_kind == KIND_RUN;
   wire               row = task_kind == KIND_ROW || single;
   wire               allowed;
-  wire               pick_values = room && values_valid && !begun;
-  wire               pick_redo = room && redo_valid && !values_valid && order_ready && !begun;
+  wire               pick_redo = room && redo_valid && order_ready && !begun;
   wire               pick_task = room && task_valid && (begun ||
-      (!values_valid && !redo_valid && allowed)) && order_ready;
+      (!redo_valid && allowed)) && order_ready;
+  wire               pick_values = room && values_valid && !begun && !pick_redo && !pick_task;
   wire               task_job = pick_task && task_kind != KIND_ROW;
   wire               go = pick_values || pick_redo || task_job;
   wire               forced = single && task_force && task_n != {LENGTH_W{1'b0}};
@@ -168,7 +169,7 @@ module fetch_scheduler (
 
   localparam COMMAND_W = LENGTH_W + 2 + TOKEN_W + 4 + 4 * PLANE_W + 5 * ADDR_W;
 
-  wire [CTX_W-1:0] ctx = values_valid ? values_ctx : redo_ctx;  // of a row that has one
+  wire [CTX_W-1:0] ctx = pick_values ? values_ctx : redo_ctx;  // of a row that has one
   wire [{{ command_slot_w - 1 }}:0] command_slot = (pick_values || pick_redo) ? ctx[{{ ctx_command }}+:{{ command_slot_w }}] : task_slot;
   wire [LENGTH_W-1:0] n;
   wire [1:0] dim, key_mode, value_mode;
@@ -191,6 +192,21 @@ module fetch_scheduler (
                 q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride})
   );
 
+  // What decides whether a task may begin does not wait for what is picked.
+  wire [1:0] task_dim, task_key_mode;
+
+  slot_table #(
+      .WIDTH(4),
+      .SLOTS({{ command_slots }})
+  ) u_modes (
+      .clk    (clk),
+      .wr_en  (table_set),
+      .wr_slot(table_slot),
+      .wr_data({table_dim, table_key_mode}),
+      .rd_slot(task_slot),
+      .rd_data({task_dim, task_key_mode})
+  );
+
   reg  [SLOT_W-1:0] slot_q;  // the next row's
   reg  [ SLOTS-1:0] used_q;
   wire [ADDR_W-1:0] k_lsb_base, v_msb_base, v_lsb_base;
@@ -211,7 +227,7 @@ module fetch_scheduler (
   assign row_set   = new_row;
   assign row_slot  = slot_q;
   assign row_place = task_place_word;
-  assign row_dim   = dim;
+  assign row_dim   = task_dim;
 
   wire [SLOTS-1:0] one_row = {{ '{{' }}(SLOTS - 1){1'b0}}, 1'b1};
 
@@ -230,7 +246,7 @@ module fetch_scheduler (
 
   reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
   wire [SLOT_W-1:0] this_row = begun ? row_q : slot_q;
-  wire              keeps_scores = forced || (single && key_mode == AUTO);
+  wire              keeps_scores = forced || (single && task_key_mode == AUTO);
 
   always @(posedge clk) begin
     if (new_row) row_q <= slot_q;
@@ -255,7 +271,7 @@ module fetch_scheduler (
   reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
   wire [  KEPT_W-1:0] whole_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, task_k}{% else %}task_k{% endif %} >> LANE_BITS;
   wire [  KEPT_W-1:0] freed_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, kept_freed_k}{% else %}kept_freed_k{% endif %} >> LANE_BITS;
-  wire [ STORE_W-1:0] whole_beats = {% if store_free_w > length_w %}{{ '{' }}{{ store_free_w - length_w }}'d0, task_n}{% else %}task_n{% endif %} >> ({{ beat_shift_w }}'d{{ beat_shift }} - {{ '{' }}{% if beat_shift_w > 2 %}{{ beat_shift_w - 2 }}'d0, {% endif %}dim});
+  wire [ STORE_W-1:0] whole_beats = {% if store_free_w > length_w %}{{ '{' }}{{ store_free_w - length_w }}'d0, task_n}{% else %}task_n{% endif %} >> ({{ beat_shift_w }}'d{{ beat_shift }} - {{ '{' }}{% if beat_shift_w > 2 %}{{ beat_shift_w - 2 }}'d0, {% endif %}task_dim});
   wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
   wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
   wire [ STORE_W-1:0] store_back;
