@@ -39,7 +39,7 @@ module spatten_top_tb;
   localparam [3:0] WRITE   = 4'd0;
   localparam [3:0] REFUSED = 4'd1;  // a write that must be answered with SLVERR
   localparam [3:0] READ    = 4'd2;
-  localparam [3:0] WAIT    = 4'd3;  // for the interrupt; the driver's waits end by themselves as well
+  localparam [3:0] WAIT    = 4'd3;  // for the interrupt; the driver's waits end by themselves
   localparam [3:0] POLL    = 4'd4;  // reads until it reads as expected
   localparam [3:0] DONE    = 4'd5;
   localparam [3:0] FAILED  = 4'd6;  // the driver's program has said why
@@ -1473,9 +1473,9 @@ module spatten_top_tb;
 
       always @(posedge clk) begin
         if (!reset && m_arvalid[channel] && read_channel !== channel)
-          $display("CHECK channel %0d: a read of channel %0d, cycle %0d", channel, read_channel, cycle);
+          $display("CHECK channel %0d: read of channel %0d, cycle %0d", channel, read_channel, cycle);
         if (!reset && m_awvalid[channel] && write_channel !== channel)
-          $display("CHECK channel %0d: a write of channel %0d, cycle %0d", channel, write_channel, cycle);
+          $display("CHECK channel %0d: write of channel %0d, cycle %0d", channel, write_channel, cycle);
       end
     end
   endgenerate

@@ -96,13 +96,21 @@ fn put_row(case: &mut Case, config: &Config, list: &List, picks: &Picks, release
     // What a list that passes is weighted with comes in its order.
     let survivors: Vec<(usize, i64)> = match list.through {
         true => picks.probs.iter().copied().enumerate().collect(),
-        false => picks.positions.iter().copied().zip(picks.probs.iter().copied()).collect(),
+        false => picks
+            .positions
+            .iter()
+            .copied()
+            .zip(picks.probs.iter().copied())
+            .collect(),
     };
     let dim = (Config::MIN_HEAD_DIM << list.dim) as usize;
     let sums = weighted_sum(&survivors, &list.vectors, dim);
     let low = |sum: Option<&i64>| i64::from(sum.map_or(0, |&sum| sum as i32));
     case.beat("row")
-        .lanes("sums", (0..config.head_dim as usize).map(|element| low(sums.get(element))))
+        .lanes(
+            "sums",
+            (0..config.head_dim as usize).map(|element| low(sums.get(element))),
+        )
         .set("dim", i64::from(list.dim))
         .set("ctx", picks.ctx);
     case.end_row();
@@ -159,7 +167,10 @@ impl Bench for ValueBuffer {
                 Field::new("ctx", ctx_w),
             ],
         ));
-        design.interface.ports.push((Direction::In, Field::new("draw", 32)));
+        design
+            .interface
+            .ports
+            .push((Direction::In, Field::new("draw", 32)));
         Ok(())
     }
 
@@ -173,7 +184,11 @@ impl Bench for ValueBuffer {
         let config = &point.config;
         let ctx_w = interface.parameter("CTX_W").min(32);
         let mut case = Case::new(interface);
-        let draw = if random.random_range(0..2) == 0 { 0 } else { random.next_u32() };
+        let draw = if random.random_range(0..2) == 0 {
+            0
+        } else {
+            random.next_u32()
+        };
         case.port("draw", draw.into());
         let most = config.max_tokens.min(LONGEST) as usize;
         let longest = *dims(config).last().unwrap_or(&0);
@@ -321,11 +336,7 @@ impl Bench for ValueBuffer {
                 "~({LANES{1'b1}} << pick_count)",
                 "~({LANES{1'b1}} << pick_count) >> 1",
             ),
-            mutant(
-                "rows mixed",
-                "now[w]       = first_row;",
-                "now[w]       = 1'b1;",
-            ),
+            mutant("rows mixed", "now[w]       = first_row;", "now[w]       = 1'b1;"),
             mutant(
                 "picks of the row after the next sorted",
                 "valid_q[w] && (first_row || second_row)",
@@ -351,7 +362,11 @@ impl Bench for ValueBuffer {
                 "next_last = last_q & ~told",
                 "next_last = last_q",
             ),
-            mutant("pick put twice", "next_left = left_q & ~taken", "next_left = left_q"),
+            mutant(
+                "pick put twice",
+                "next_left = left_q & ~taken",
+                "next_left = left_q",
+            ),
             mutant(
                 "place dropped with picks",
                 "drop = valid_q[0] && sorted[0] &&",
@@ -392,11 +407,7 @@ impl Bench for ValueBuffer {
                 "{PROB_W{s3_guests_q[g*LANES+lane]}}",
                 "{PROB_W{s3_guests_q[lane]}}",
             ),
-            mutant(
-                "guest's value",
-                "{PART_W{rd_from[g+1]}}",
-                "{PART_W{rd_from[1]}}",
-            ),
+            mutant("guest's value", "{PART_W{rd_from[g+1]}}", "{PART_W{rd_from[1]}}"),
             mutant(
                 "probability of a lane without a pick",
                 "& {PROB_W{s3_even_q[lane]}}",

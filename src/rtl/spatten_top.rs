@@ -68,7 +68,11 @@ fn master_pins(config: &Config) -> Vec<String> {
         let lines: Vec<String> = of_channels.chunks(4).map(|some| some.join(", ")).collect();
         match lines.as_slice() {
             [one] => format!(".m_axi_{}({{{one}}})", field.name),
-            _ => format!(".m_axi_{}({{\n          {}}})", field.name, lines.join(",\n          ")),
+            _ => format!(
+                ".m_axi_{}({{\n          {}}})",
+                field.name,
+                lines.join(",\n          ")
+            ),
         }
     };
     master(config).into_iter().map(pin).collect()

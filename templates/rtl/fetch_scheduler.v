@@ -343,8 +343,8 @@ module fetch_scheduler (
              dim, goes_along};
     end else begin
       job = {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
-             k_lsb_stride, !(pick_redo || again), pick_redo || again || key_mode == ALWAYS, key_m, key_l, dim,
-             goes_along};
+             k_lsb_stride, !(pick_redo || again), pick_redo || again || key_mode == ALWAYS,
+             key_m, key_l, dim, goes_along};
     end
   end
 

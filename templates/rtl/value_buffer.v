@@ -214,7 +214,7 @@ module value_buffer #(
   reg  [ PLACES*LANES*ROW_W-1:0] rows_q;
   reg  [PLACES*LANES*PROB_W-1:0] probs_q;
   reg                            begin_q;  // the next beat begins a row
-  reg  [                    1:0] done_q;  // rows that have left the places, and whose end is not told
+  reg  [                    1:0] done_q;  // rows that left the places, whose end is not told
 
   wire [LANES*LANES-1:0] s1_lanes;
 
@@ -284,7 +284,7 @@ module value_buffer #(
 
   wire [        QUEUES-1:0] room;
   wire [QUEUES*ENTRIES-1:0] puts;  // by queue and pick
-  wire [         LANES-1:0] even_any;  // the head of the lane's queue is of the row that is chosen from
+  wire [         LANES-1:0] even_any;  // the lane's queue has a pick of the chosen row
   wire [         LANES-1:0] odd_any;
   wire [         LANES-1:0] even_two;  // so is the next
   wire [         LANES-1:0] odd_two;
@@ -512,7 +512,7 @@ module value_buffer #(
   wire [LANES-1:0] own_even = even_any & ~displaced;
   wire [LANES-1:0] own_odd = odd_any & ~even_any & ~displaced;
   wire             picked = |even_any || |odd_any;
-  wire             over = ~|even_two && ~|odd_two && ~|single_offer;  // no pick is left after this beat
+  wire             over = ~|even_two && ~|odd_two && ~|single_offer;  // nothing is left
   wire             held = &valid_q || !(&room);  // no more can come, or only for some queues
   wire             s3_ready;
   wire             step =
@@ -572,7 +572,7 @@ module value_buffer #(
   end
 
   wire [      LANES*PROB_W-1:0] s3_probs;
-  wire [LANES*(ROUNDS+1)-1:0] s3_sources;  // of each lane: its RAM of odd words, and the rounds' other lanes
+  wire [LANES*(ROUNDS+1)-1:0] s3_sources;  // by lane: its odd RAM, the rounds' lanes
   wire [LANES*(ROUNDS+1)-1:0] rd_sources;
   wire [    LANES*PART_W-1:0] rd_data;
   wire [    LANES*PART_W-1:0] odd_data;
