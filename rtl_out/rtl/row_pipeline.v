@@ -567,7 +567,6 @@ module row_pipeline (
   wire judged_stored = judged_ctx[CTX_STORE] && !judged_ctx[CTX_PASS];
 
   assign judged_ready = verdict_ready && fate_room && redo_room;
-  assign redone       = read && next_ctx[CTX_PASS];
 
   stream_fifo #(
       .WIDTH(1),
@@ -1041,13 +1040,23 @@ module row_pipeline (
 
   // ---- where it waits ---------------------------------------------------------------------------
 
-  assign stalls = {
-    out_valid && !out_ready,
-    pick_valid && !pick_ready,
-    word_valid && !word_ready,
-    score_valid && !score_ready,
-    key_ready && !key_valid
-  };
+  // A cycle late, since they are only counted.
+  reg       redone_q;
+  reg [4:0] stalls_q;
+
+  assign redone = redone_q;
+  assign stalls = stalls_q;
+
+  always @(posedge clk) begin
+    redone_q <= read && next_ctx[CTX_PASS];
+    stalls_q <= {
+      out_valid && !out_ready,
+      pick_valid && !pick_ready,
+      word_valid && !word_ready,
+      score_valid && !score_ready,
+      key_ready && !key_valid
+    };
+  end
 
   wire unused = &{1'b0, place_ready, out_ctx, sum_of_row_ctx};
 

@@ -39,7 +39,7 @@ module plane_fetcher_stand #(
 
     output wire             vector_valid,
     input  wire             vector_ready,
-    output wire [6143:0]    vector_data,
+    output wire [12287:0]   vector_data,
     output wire [5:0]       vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,

@@ -1473,9 +1473,11 @@ module spatten_top_tb;
 
       always @(posedge clk) begin
         if (!reset && m_arvalid[channel] && read_channel !== channel)
-          $display("CHECK channel %0d: read of channel %0d, cycle %0d", channel, read_channel, cycle);
+          $display("CHECK channel %0d: read of channel %0d, cycle %0d",
+                   channel, read_channel, cycle);
         if (!reset && m_awvalid[channel] && write_channel !== channel)
-          $display("CHECK channel %0d: write of channel %0d, cycle %0d", channel, write_channel, cycle);
+          $display("CHECK channel %0d: write of channel %0d, cycle %0d",
+                   channel, write_channel, cycle);
       end
     end
   endgenerate
@@ -1501,7 +1503,8 @@ module spatten_top_tb;
   reg  [        31:0] wrong;
 
 `ifdef SPATTEN_DRIVER
-  import "DPI-C" function int spatten_driver_turn(input int data, output int address, output int value);
+  import "DPI-C" function int spatten_driver_turn(
+    input int data, output int address, output int value);
   int turn_kind;
   int turn_address;
   int turn_value;
@@ -1575,10 +1578,11 @@ module spatten_top_tb;
 
   task check_response(input [1:0] response, input [1:0] right);
     if (response !== right) begin
-      $display("FAIL %0s: seed %0d, cycle %0d, command %0d: answered with response %0d, not %0d", title, seed, cycle,
-               command, response, right);
+      $display("FAIL %0s: seed %0d, cycle %0d, command %0d: answered with response %0d, not %0d",
+               title, seed, cycle, command, response, right);
       fail_name;
-      $display("  %0s of address %h, data %h", kind == READ || kind == POLL ? "read" : "write", address, data);
+      $display("  %0s of address %h, data %h",
+               kind == READ || kind == POLL ? "read" : "write", address, data);
       fail;
     end
   endtask
@@ -1625,8 +1629,8 @@ module spatten_top_tb;
     end else begin
       cycle <= cycle + 32'd1;
       if (cycle - begun > PATIENCE) begin
-        $display("FAIL %0s: seed %0d, cycle %0d, command %0d: hangs for %0d cycles", title, seed, cycle, command,
-                 PATIENCE);
+        $display("FAIL %0s: seed %0d, cycle %0d, command %0d: hangs for %0d cycles",
+                 title, seed, cycle, command, PATIENCE);
         fail_name;
         fail;
       end
@@ -1655,8 +1659,8 @@ module spatten_top_tb;
               wrong      <= 32'd0;
               state      <= COMPARE;
               if (quiet !== {CHANNELS{1'b1}}) begin
-                $display("FAIL %0s: seed %0d, cycle %0d: transactions are open after the last command", title, seed,
-                         cycle);
+                $display("FAIL %0s: seed %0d, cycle %0d: transactions stay open at the end",
+                         title, seed, cycle);
                 fail;
               end
             end
@@ -1691,8 +1695,8 @@ module spatten_top_tb;
             if (kind == POLL && off) s_axi_arvalid <= 1'b1;
             else state <= NEXT;
             if (kind == READ && !driver && off) begin
-              $display("FAIL %0s: seed %0d, cycle %0d, command %0d: entry %0d expected %0d (%h), got %0d (%h)", title,
-                       seed, cycle, command, index, data, data, s_axi_rdata, s_axi_rdata);
+              $display("FAIL %0s: seed %0d, cycle %0d, command %0d: [%0d] expected %0d %h, got %0d %h",
+                       title, seed, cycle, command, index, data, data, s_axi_rdata, s_axi_rdata);
               fail_name;
               fail;
             end
@@ -1705,16 +1709,17 @@ module spatten_top_tb;
           if (peek_index == SECTORS) begin
             state <= ENDED;
             if (wrong != 32'd0) begin
-              $display("  sectors of a channel with differences: %0d of %0d", wrong, SECTORS);
+              $display("  sectors of a channel with differences: %0d of %0d",
+                       wrong, SECTORS);
               fail;
             end
-            $display("PASS %0s: seed %0d, 5 commands and again, %0d doorbells, in %0d cycles", title, seed,
-                     doorbells, cycle - SECTORS);
+            $display("PASS %0s: seed %0d, 5 commands and again, %0d doorbells, in %0d cycles",
+                     title, seed, doorbells, cycle - SECTORS);
             $finish;
           end else if (differs !== {CHANNELS{1'b0}}) begin
             if (wrong == 32'd0)
-              $display("FAIL %0s: seed %0d, cycle %0d: memory, sector %0d of the channels with a one: %b", title, seed,
-                       cycle, peek_index, differs);
+              $display("FAIL %0s: seed %0d, cycle %0d: memory, sector %0d of channels %b",
+                       title, seed, cycle, peek_index, differs);
             wrong <= wrong + 32'd1;
           end
         end

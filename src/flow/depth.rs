@@ -34,10 +34,16 @@ pub const PRODUCT: &str = "product";
 /// Paths that may be longer.
 pub static EXCEPTIONS: &[Exception] = &[
     Exception {
-        module: "vector_addresses",
-        to: "g_lane[*].g_vector[*].*",
+        module: "pick_queue",
+        to: "now_q",
+        levels: 26,
+        reason: "passes values that a list brings in the cycle in which they are told from those of the banks",
+    },
+    Exception {
+        module: "av_array",
+        to: "pop_free_q",
         levels: 27,
-        reason: "a multiplier stage whose registers have another name: a token's number by a part of the stride",
+        reason: "takes values in the cycle in which a beat of the fetcher is cut in pieces",
     },
     Exception {
         module: "fetch_port",
@@ -48,7 +54,7 @@ pub static EXCEPTIONS: &[Exception] = &[
     Exception {
         module: "fetch_scheduler",
         to: "*",
-        levels: 45,
+        levels: 47,
         reason: "credit is weighed, a task chosen and taken in one cycle",
     },
     Exception {

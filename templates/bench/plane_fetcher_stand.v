@@ -36,7 +36,7 @@ module plane_fetcher_stand #(
 
     output wire             vector_valid,
     input  wire             vector_ready,
-    output wire [{{ config.multipliers * config.width - 1 }}:0] vector_data,
+    output wire [{{ beat_elements * config.width - 1 }}:0] vector_data,
     output wire [{{ count_w - 1 }}:0] vector_count,
     output wire             vector_last,
     output wire [CTX_W-1:0] vector_ctx,
