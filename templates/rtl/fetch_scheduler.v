@@ -268,6 +268,9 @@ module fetch_scheduler (
 
   reg  [  KEPT_W-1:0] kept_free_q;
   reg  [ STORE_W-1:0] store_free_q;
+  // Rows in the store that may be redone or not. Scores leave the store in order, so a row whose second
+  // pass comes at once waits for them.
+  reg  [  SLOT_W:0]   undecided_q;
   reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
   wire [  KEPT_W-1:0] whole_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, task_k}{% else %}task_k{% endif %} >> LANE_BITS;
   wire [  KEPT_W-1:0] freed_words = {% if kept_free_w > length_w %}{{ '{' }}{{ kept_free_w - length_w }}'d0, kept_freed_k}{% else %}kept_freed_k{% endif %} >> LANE_BITS;
@@ -275,39 +278,46 @@ module fetch_scheduler (
   wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
   wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
   wire [ STORE_W-1:0] store_back;
+  wire                forced_back;
   wire                reserve = new_row && single;
+  wire                stores = reserve && keeps_scores && !forced;
+  wire                decides = store_freed && !forced_back;
   wire                unused_room, unused_back;
   wire                unused_ctx = &{1'b0, ctx};
   wire                fits = kept_free_q >= kept_need &&
-      (!keeps_scores || store_free_q >= store_need);
+      (!keeps_scores || store_free_q >= store_need) &&
+      !(forced && undecided_q != {(SLOT_W + 1) {1'b0}});
 
   assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
       !row || (!used_q[slot_q] && (!single || fits));
 
   stream_fifo #(
-      .WIDTH(STORE_W),
+      .WIDTH(1 + STORE_W),
       .DEPTH(SLOTS)
   ) u_reserved (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(reserve && keeps_scores),
       .push_ready(unused_room),
-      .push_data (store_need),
+      .push_data ({forced, store_need}),
       .pop_valid (unused_back),
       .pop_ready (store_freed),
-      .pop_data  (store_back)
+      .pop_data  ({forced_back, store_back})
   );
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
       kept_free_q  <= ALL_KEPT;
       store_free_q <= ALL_STORE;
+      undecided_q  <= {(SLOT_W + 1) {1'b0}};
       unfetched_q  <= {(SLOT_W + 1) {1'b0}};
     end else begin
       kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
                       (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
       store_free_q <= store_free_q - (reserve && keeps_scores ? store_need : {STORE_W{1'b0}}) +
                       (store_freed ? store_back : {STORE_W{1'b0}});
+      if (stores && !decides) undecided_q <= undecided_q + 1'b1;
+      if (decides && !stores) undecided_q <= undecided_q - 1'b1;
       if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
       if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
     end

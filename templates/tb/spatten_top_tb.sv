@@ -333,7 +333,7 @@ module spatten_top_tb;
             if (kind == POLL && off) s_axi_arvalid <= 1'b1;
             else state <= NEXT;
             if (kind == READ && !driver && off) begin
-              $display("FAIL %0s: seed %0d, cycle %0d, command %0d: [%0d] expected %0d %h, got %0d %h",
+              $display("FAIL %0s: seed %0d, cycle %0d, command %0d [%0d]: %0d %h, not %0d %h",
                        title, seed, cycle, command, index, data, data, s_axi_rdata, s_axi_rdata);
               fail_name;
               fail;
