@@ -348,7 +348,9 @@ fn a_full_queue(rig: &Rig) {
         assert!(rung < 200, "the queue never fills");
     }
     assert!(rung >= QUEUE, "{rung} commands queued");
-    assert!(host.status().unwrap().full);
+    let status = host.status().unwrap();
+    assert!(status.full);
+    assert_eq!(status.queued, rung, "none of the commands is over so soon");
     // State access while busy: every window and scalar, read and write.
     let write = StateWrite {
         length: Some(1),
