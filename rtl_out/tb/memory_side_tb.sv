@@ -402,8 +402,11 @@ module memory_side_tb;
       $display("FAIL memory_side: seed %0d, cycle %0d, vector, beat %0d",
                seed, cycle, vector_beat);
       $display("  data: expected %h, got %h, compared bits %h",
-               vector_expected[12287:0], vector_payload[12287:0],
-               vector_compared[12287:0]);
+               vector_expected[12287:8192], vector_payload[12287:8192],
+               vector_compared[12287:8192]);
+      $display("  data: expected %h, got %h, compared bits %h",
+               vector_expected[8191:0], vector_payload[8191:0],
+               vector_compared[8191:0]);
       $display("  count: expected %h, got %h, compared bits %h",
                vector_expected[12293:12288], vector_payload[12293:12288],
                vector_compared[12293:12288]);

@@ -44,7 +44,7 @@ module tb_source #(
 
   initial begin
     valid = 1'b0;
-    payload = {WIDTH{1'b0}};
+    payload = '0;
     beat = 32'd0;
     if (BEATS > 0) $readmemh(FILE, vectors);
   end

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// Most bytes of vectors a block may have: fewer rows are written where rows are long.
 const VECTOR_BYTES: usize = 192 * 1024;
 const SEED: u64 = 1;
+/// Most bits that Verilator 5.006 prints of one value.
+const PRINTED_BITS: u32 = 8192;
 
 #[derive(Serialize)]
 struct StreamView<'a> {
@@ -26,6 +28,15 @@ struct StreamView<'a> {
 #[derive(Serialize)]
 struct FieldView<'a> {
     name: &'a str,
+    lsb: u32,
+    msb: u32,
+    /// The field in pieces that can be printed, highest first.
+    parts: Vec<Part>,
+}
+
+/// Bits of a payload.
+#[derive(Serialize)]
+struct Part {
     lsb: u32,
     msb: u32,
 }
@@ -185,11 +196,18 @@ fn stream_view(number: usize, beats: &Beats) -> StreamView<'_> {
     let stream = &beats.layout().stream;
     let mut width = 0;
     let fields = stream.fields.iter().map(|field| {
+        let lsb = width;
         width += field.width;
+        let starts = (lsb..width).step_by(PRINTED_BITS as usize).rev();
+        let part = |at: u32| Part {
+            lsb: at,
+            msb: width.min(at + PRINTED_BITS) - 1,
+        };
         FieldView {
             name: &field.name,
-            lsb: width - field.width,
+            lsb,
             msb: width - 1,
+            parts: starts.map(part).collect(),
         }
     });
     let fields = fields.collect();

@@ -130,9 +130,11 @@ module {{ block }}_tb;
       $display("FAIL {{ block }}: seed %0d, cycle %0d, {{ stream.name }}, beat %0d",
                seed, cycle, {{ stream.name }}_beat);
       {% for field in stream.fields %}
+      {% for part in field.parts %}
       $display("  {{ field.name }}: expected %h, got %h, compared bits %h",
-               {{ stream.name }}_expected[{{ field.msb }}:{{ field.lsb }}], {{ stream.name }}_payload[{{ field.msb }}:{{ field.lsb }}],
-               {{ stream.name }}_compared[{{ field.msb }}:{{ field.lsb }}]);
+               {{ stream.name }}_expected[{{ part.msb }}:{{ part.lsb }}], {{ stream.name }}_payload[{{ part.msb }}:{{ part.lsb }}],
+               {{ stream.name }}_compared[{{ part.msb }}:{{ part.lsb }}]);
+      {% endfor %}
       {% endfor %}
       $display("  replay: make sim-{{ block }} SEED=%0d WAVES=1", seed);
       $fatal(1);

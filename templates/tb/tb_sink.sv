@@ -33,7 +33,7 @@ module tb_sink #(
   reg                in_reset;  // since the last edge
 
   assign {compared, expected} = vectors[done ? 0 : beat];
-  assign mismatch = !reset && valid && ready && !done && wrong !== {WIDTH{1'b0}};
+  assign mismatch = !reset && valid && ready && !done && wrong !== '0;
   assign done = beat >= BEATS;
 
   tb_pace #(
@@ -53,7 +53,7 @@ module tb_sink #(
     beat = 32'd0;
     stalled = 1'b0;
     in_reset = 1'b0;
-    held = {WIDTH{1'b0}};
+    held = '0;
     if (BEATS > 0) $readmemh(FILE, vectors);
   end
 
