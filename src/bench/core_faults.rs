@@ -4,8 +4,9 @@
 use crate::config::Config;
 use crate::rtl::{Direction, Field};
 use crate::sim::Design;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use std::fmt;
+use std::ops::Range;
 
 use super::Point;
 
@@ -28,20 +29,22 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Where the expression of a fault begins and ends in the text of its module.
-fn place(fault: &Fault, text: &str) -> anyhow::Result<(usize, usize)> {
+/// Where the expression of a fault stands in the text of its module.
+fn place(fault: &Fault, text: &str) -> anyhow::Result<Range<usize>> {
     let parts = fault.find.split_once('«');
     let parts = parts.and_then(|(head, rest)| Some((head, rest.split_once('»')?)));
     let (head, (expression, tail)) = parts.with_context(|| format!("{fault}: there is nothing in «»"))?;
-    let whole = format!("{head}{expression}{tail}");
-    let mut found = text.match_indices(&whole);
-    let first = found.next();
-    ensure!(
-        first.is_some() && found.next().is_none(),
-        "{fault}: the text does not occur exactly once"
-    );
-    let start = first.map_or(0, |(at, _)| at) + head.len();
-    Ok((start, start + expression.len()))
+    let places = super::places(text, &format!("{head}{expression}{tail}"));
+    let [whole] = places.as_slice() else {
+        bail!("{fault}: the text occurs {} times, not once", places.len());
+    };
+    // The expression follows what stands before it, and neither depends on blanks.
+    let within = &text[whole.clone()];
+    let length = |part: &str| super::places(within, part).first().map_or(0, |place| place.end);
+    let start = if head.trim().is_empty() { 0 } else { length(head) };
+    let end = length(&format!("{head}{expression}"));
+    let blanks = within[start..end].len() - within[start..end].trim_start().len();
+    Ok(whole.start + start + blanks..whole.start + end)
 }
 
 /// The whole core with every fault in it: those of `faults`, numbered from 1 by a port `fault`; 0 is none.
@@ -59,21 +62,20 @@ pub fn design(config: &Config, faults: &[Fault]) -> anyhow::Result<Design> {
         let mut places = Vec::new();
         for (number, fault) in (1..).zip(faults) {
             if *file == format!("{}.v", fault.module) {
-                let (start, end) = place(fault, text)?;
-                places.push((start, end, number, fault));
+                places.push((place(fault, text)?, number, fault));
             }
         }
-        places.sort_by_key(|&(start, ..)| std::cmp::Reverse(start));
+        places.sort_by_key(|(place, ..)| std::cmp::Reverse(place.start));
         let mut next = text.len();
-        for (start, end, number, fault) in places {
-            ensure!(end <= next, "{fault}: overlaps with another fault");
-            let right = &text[start..end];
+        for (place, number, fault) in places {
+            ensure!(place.end <= next, "{fault}: overlaps with another fault");
+            next = place.start;
+            let right = &text[place.clone()];
             let either = format!(
                 "(spatten_top.fault == 8'd{number} ? ({}) : ({right}))",
                 fault.replace
             );
-            text.replace_range(start..end, &either);
-            next = start;
+            text.replace_range(place, &either);
         }
         let head = "module spatten_top (";
         if let Some(at) = text.find(head) {

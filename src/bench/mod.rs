@@ -24,10 +24,11 @@ pub use testbench::testbenches;
 use crate::config::{Config, Params};
 use crate::rtl::{self, Direction, Interface};
 use crate::sim::{Beats, Builder, Case, Design, End, Library, Outcome, Pacing, Simulation};
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use rand::SeedableRng;
 use serde::Serialize;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -240,13 +241,15 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
     if let Some(mutant) = mutant {
         let target = sources.iter_mut().find(|source| source.module == mutant.module);
         let target = target.with_context(|| format!("{mutant}: `{block}` does not use that module"))?;
-        let times = target.text.matches(mutant.find).count();
-        ensure!(
-            times == 1,
-            "{mutant}: the text occurs {times} times at point `{}`, not once",
-            point.name
-        );
-        target.text = target.text.replacen(mutant.find, mutant.replace, 1);
+        let places = places(&target.text, mutant.find);
+        let [place] = places.as_slice() else {
+            bail!(
+                "{mutant}: the text occurs {} times at point `{}`, not once",
+                places.len(),
+                point.name
+            );
+        };
+        target.text.replace_range(place.clone(), mutant.replace);
     }
     let sources = sources
         .into_iter()
@@ -264,6 +267,22 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
             .collect(),
         trace: false,
     })
+}
+
+/// Where `find` occurs in `text`, whatever the blanks and ends of lines in either: how Verilog is laid out is no concern
+/// of a fault.
+fn places(text: &str, find: &str) -> Vec<Range<usize>> {
+    let (mut dense, mut origins) = (String::with_capacity(text.len()), Vec::new());
+    for (at, letter) in text.char_indices().filter(|(_, letter)| !letter.is_whitespace()) {
+        dense.push(letter);
+        origins.resize(dense.len(), at);
+    }
+    let find: String = find.split_whitespace().collect();
+    let place = |(at, found): (usize, &str)| origins[at]..origins[at + found.len() - 1] + 1;
+    match find.is_empty() {
+        true => Vec::new(),
+        false => dense.match_indices(&find).map(place).collect(),
+    }
 }
 
 /// What went wrong in a run.
@@ -600,7 +619,7 @@ pub fn kill(
     for point in bench.points()? {
         let sources = rtl::sources_of(module, &point.config)?;
         let target = sources.iter().find(|source| source.module == mutant.module);
-        if target.is_some_and(|source| source.text.contains(mutant.find)) {
+        if target.is_some_and(|source| !places(&source.text, mutant.find).is_empty()) {
             let length: usize = sources.iter().map(|source| source.text.len()).sum();
             points.push((point.config.multipliers, length, point));
         }

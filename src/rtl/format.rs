@@ -2,7 +2,9 @@
 //!
 //! Templates may wrap their comments wherever is handy, and values that they print may lengthen a line; here a paragraph
 //! with a line that is too long is wrapped again. Ports are set in columns, since their ranges depend on the
-//! configuration. Other code is left as it is.
+//! configuration, and the connections of an instance stand a stream on a line. Other code is left as it is.
+
+use std::fmt;
 
 /// Columns of a line.
 const COLUMNS: usize = 100;
@@ -22,6 +24,7 @@ pub fn format(text: &str) -> String {
         }
     }
     align_ports(&mut lines);
+    let lines = fill_connections(&lines);
     let mut formatted = Vec::with_capacity(lines.len());
     let mut rest = lines.as_slice();
     while let Some(first) = rest.first() {
@@ -85,11 +88,96 @@ impl<'a> Port<'a> {
             Some(end) if rest.starts_with('[') => (&rest[..=end], rest[end + 1..].trim_start()),
             _ => ("", rest),
         };
-        Some(Port {
+        // A line of several ports is set by who wrote it.
+        (!name.contains(" wire ")).then_some(Port {
             direction,
             range,
             name,
         })
+    }
+}
+
+/// Sets the connections of instances side by side: those of a stream, whose names begin with the same word, from a line
+/// of their own on, others one after the other.
+fn fill_connections(lines: &[String]) -> Vec<String> {
+    let mut filled = Vec::with_capacity(lines.len());
+    for run in lines.chunk_by(|a, b| Connection::parse(a).is_some() && Connection::parse(b).is_some()) {
+        let connections: Vec<Connection> = run.iter().filter_map(|line| Connection::parse(line)).collect();
+        let Some(first) = connections.first() else {
+            filled.extend_from_slice(run);
+            continue;
+        };
+        let margin = " ".repeat(first.indent);
+        let mut line = String::new();
+        let mut after_stream = false;
+        for group in connections.chunk_by(|a, b| a.stem() == b.stem()) {
+            let stream = group.len() >= STREAM;
+            for (place, connection) in group.iter().enumerate() {
+                let text = connection.to_string();
+                let breaks = place == 0 && (stream || after_stream);
+                if !line.is_empty() && (breaks || line.len() + 1 + text.len() > COLUMNS) {
+                    filled.push(std::mem::take(&mut line));
+                }
+                line += if line.is_empty() { &margin } else { " " };
+                line += &text;
+            }
+            after_stream = stream;
+        }
+        filled.push(line);
+    }
+    filled
+}
+
+/// Connections with a common first word that are a stream.
+const STREAM: usize = 3;
+
+/// A line that connects one port, or sets one parameter, of an instance.
+struct Connection<'a> {
+    /// Columns before it.
+    indent: usize,
+    /// The port.
+    port: &'a str,
+    /// What it is connected to.
+    net: &'a str,
+    /// Whether others follow.
+    comma: bool,
+}
+
+impl<'a> Connection<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let code = line.trim_start();
+        let (body, comma) = code.strip_suffix(',').map_or((code, false), |body| (body, true));
+        let (port, net) = body.strip_prefix('.')?.strip_suffix(')')?.split_once('(')?;
+        // A connection of several lines, or a line of several connections, has parentheses that do not match.
+        let mut depth = 0_i32;
+        for letter in net.chars() {
+            depth += match letter {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            if depth < 0 {
+                return None;
+            }
+        }
+        (depth == 0).then(|| Connection {
+            indent: line.len() - code.len(),
+            port: port.trim_end(),
+            net,
+            comma,
+        })
+    }
+
+    /// The first word of the port's name.
+    fn stem(&self) -> &'a str {
+        self.port.split_once('_').map_or(self.port, |(stem, _)| stem)
+    }
+}
+
+impl fmt::Display for Connection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let comma = if self.comma { "," } else { "" };
+        write!(f, ".{}({}){comma}", self.port, self.net)
     }
 }
 
@@ -213,6 +301,17 @@ mod tests {
         let text = "module m (\n    input  wire clk,\n    input  wire  [16*W-1:0] a,\n    output wire [4:0] b  // c\n);\n";
         let set = "module m (\n    input  wire            clk,\n    input  wire [16*W-1:0] a,\n    output wire [4:0]      b  // c\n);\n";
         assert_eq!(format(text), set);
+    }
+
+    #[test]
+    fn connections_stand_a_stream_on_a_line() {
+        let text = "  m #(\n      .W(8)\n  ) u_m (\n      .clk      (clk),\n      .rst(rst),\n      .a_valid  (a),\n      .a_ready(b[f(1)]),\n      .a_data({c,\n d}),\n      .a_last(e),\n      .b(f)\n  );\n";
+        let set = "  m #(\n      .W(8)\n  ) u_m (\n      .clk(clk), .rst(rst), .a_valid(a), .a_ready(b[f(1)]),\n      .a_data({c,\n d}),\n      .a_last(e), .b(f)\n  );\n";
+        assert_eq!(format(text), set);
+        let stream =
+            "      .clk(clk),\n      .a_valid(a),\n      .a_ready(b),\n      .a_data(c),\n      .b(f)\n";
+        let set = "      .clk(clk),\n      .a_valid(a), .a_ready(b), .a_data(c),\n      .b(f)\n";
+        assert_eq!(format(stream), set);
     }
 
     #[test]

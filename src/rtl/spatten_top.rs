@@ -15,7 +15,7 @@ use serde::Serialize;
 /// `spatten_top`: registers, controller, cascade state, fetches, rows and memory, joined.
 pub struct SpattenTop;
 
-/// A port of an AXI4 master as the template prints it.
+/// A port of the AXI4-Lite slave as the template prints it.
 #[derive(Serialize)]
 struct Port {
     name: String,
@@ -56,6 +56,46 @@ fn masters(config: &Config) -> Vec<(Direction, Field)> {
     (0..config.channels)
         .flat_map(|channel| master.iter().map(move |of_one| port(channel, of_one)))
         .collect()
+}
+
+/// Columns that a line of ports may take.
+const PORT_COLUMNS: usize = 95;
+
+/// The declarations of the masters' ports, each of AXI's five channels from a line of its own on.
+fn master_ports(config: &Config) -> Vec<String> {
+    let channel_of = |field: &Field| {
+        let name = field.name.rsplit('_').next().unwrap_or_default();
+        let length = if name.starts_with('a') { 2 } else { 1 };
+        name[..length].to_owned()
+    };
+    let masters = masters(config);
+    let mut lines = Vec::new();
+    for channel in masters.chunk_by(|(_, a), (_, b)| channel_of(a) == channel_of(b)) {
+        let mut line = String::new();
+        for (direction, field) in channel {
+            let direction = if *direction == Direction::Out {
+                "output"
+            } else {
+                "input"
+            };
+            let range = if field.width > 1 {
+                format!("[{}:0] ", field.width - 1)
+            } else {
+                String::new()
+            };
+            let port = format!("{direction} wire {range}{}", field.name);
+            if line.is_empty() {
+                line = port;
+            } else if line.len() + 2 + port.len() > PORT_COLUMNS {
+                lines.push(std::mem::replace(&mut line, port));
+            } else {
+                line += ", ";
+                line += &port;
+            }
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// The connections of `memory_side`, where all channels stand side by side: `.m_axi_arvalid({m_axi_1_arvalid, ...})`.
@@ -125,17 +165,9 @@ impl Module for SpattenTop {
             })
             .into_iter()
             .collect();
-        let masters: Vec<Port> = masters(config)
-            .into_iter()
-            .map(|(direction, field)| Port {
-                name: field.name,
-                width: field.width,
-                output: direction == Direction::Out,
-            })
-            .collect();
         let mut context = Core::new(config).context(config);
         context.insert("slave", &slave);
-        context.insert("masters", &masters);
+        context.insert("master_ports", &master_ports(config));
         context.insert("master_pins", &master_pins(config));
         Ok(context)
     }

@@ -60,7 +60,6 @@ module cascade_state (
     output wire [{{ lanes * id_w - 1 }}:0] {{ name }}_word_ids,
     output wire [{{ count_w - 1 }}:0] {{ name }}_word_count,
     output wire {{ name }}_word_last{% if not loop.last %},{% endif %}
-
     {% endfor %}
 );
 

@@ -36,7 +36,6 @@ module command_check (
       {% for name in regions %}
       command_{{ name }}_base[1:0] != 2'd0 || command_{{ name }}_head_stride[1:0] != 2'd0 ||
       command_{{ name }}_token_stride[1:0] != 2'd0{% if not loop.last %} ||{% else %};{% endif %}
-
       {% endfor %}
 
   // A rule a bit, the first one lowest.
@@ -114,7 +113,6 @@ module command_check (
   wire unused = &{1'b0,
                   {% for field in unchecked %}
                   command_{{ field }}{% if not loop.last %},{% endif %}
-
                   {% endfor %}
                   };
 

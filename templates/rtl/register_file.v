@@ -270,7 +270,6 @@ module register_file (
   assign channel_base = {
     {% for base in bases %}
     {{ base }}{% if not loop.last %},{% endif %}
-
     {% endfor %}
   };
   assign axi_cache    = axi_attributes_q[3:0];
@@ -295,7 +294,6 @@ module register_file (
       .push_data ({
         {% for field in fields | reverse %}
         {{ field.value }}{% if not loop.last %},{% endif %}
-
         {% endfor %}
       }),
       .pop_valid (command_valid),

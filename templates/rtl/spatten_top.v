@@ -17,9 +17,8 @@ module spatten_top (
     {% if port.output %}output{% else %}input {% endif %} wire {% if port.width > 1 %}[{{ port.width - 1 }}:0] {% endif %}{{ port.name }},
     {% endfor %}
 
-    {% for port in masters %}
-    {% if port.output %}output{% else %}input {% endif %} wire {% if port.width > 1 %}[{{ port.width - 1 }}:0] {% endif %}{{ port.name }}{% if not loop.last %},{% endif %}
-
+    {% for line in master_ports %}
+    {{ line }}{% if not loop.last %},{% endif %}
     {% endfor %}
 );
 
@@ -286,7 +285,6 @@ module spatten_top (
       .{{ name }}_word_ids({{ name }}_word_ids),
       .{{ name }}_word_count({{ name }}_word_count),
       .{{ name }}_word_last({{ name }}_word_last){% if not loop.last %},{% endif %}
-
       {% endfor %}
   );
 

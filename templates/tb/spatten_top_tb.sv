@@ -80,7 +80,6 @@ module spatten_top_tb;
       .clk(clk),
 {% for port in ports %}
       .{{ port.name }}({{ port.signal }}){% if not loop.last %},{% endif %}
-
 {% endfor %}
   );
 
@@ -124,7 +123,6 @@ module spatten_top_tb;
           .peek_data(data),
 {% for vector in vectors %}
           .{{ vector[0] }}(m_{{ vector[0] }}[channel*{{ vector[1] }}+:{{ vector[1] }}]){% if not loop.last %},{% endif %}
-
 {% endfor %}
       );
 
