@@ -12,8 +12,8 @@ use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
 use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
-const POINTS: usize = 4;
-const FAULTS: usize = 6;
+const POINTS: usize = 3;
+const FAULTS: usize = 3;
 
 /// Whether the run takes all points and faults there are: `SPATTEN_THOROUGH=1`.
 fn thorough() -> bool {

@@ -121,14 +121,11 @@ module av_array #(
   stream_reg #(
       .WIDTH(INFO_W + 1 + COUNT_W + LANES * PROB_W)
   ) u_prob_reg (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(prob_valid),
-      .push_ready(prob_ready),
-      .push_data ({prob_ctx, prob_shift, prob_mant, prob_dim, prob_last, prob_count, prob_probs}),
-      .pop_valid (head_valid),
-      .pop_ready (head_ready),
-      .pop_data  ({head_ctx, head_shift, head_mant, head_dim, head_last, head_count, head_probs})
+      .clk(clk), .rst(rst),
+      .push_valid(prob_valid), .push_ready(prob_ready),
+      .push_data({prob_ctx, prob_shift, prob_mant, prob_dim, prob_last, prob_count, prob_probs}),
+      .pop_valid(head_valid), .pop_ready(head_ready),
+      .pop_data({head_ctx, head_shift, head_mant, head_dim, head_last, head_count, head_probs})
   );
 
   // A row's end is admitted when its results have a place in both output FIFOs, and when the row
@@ -237,11 +234,7 @@ module av_array #(
       av_column #(
           .SUM_W(SUM_W)
       ) u_column (
-          .clk    (clk),
-          .step   (valid_q[STAGES-2:0]),
-          .first  (first_q),
-          .probs  (probs),
-          .values (values),
+          .clk(clk), .step(valid_q[STAGES-2:0]), .first(first_q), .probs(probs), .values(values),
           .row_sum(row_sums[column*SUM_W+:SUM_W])
       );
     end
@@ -332,36 +325,22 @@ module av_array #(
   wire [OUT_LANES*OUT_W-1:0] out_data;
 
   av_rescale #(
-      .LANES(OUT_LANES),
-      .SUM_W(SUM_W),
-      .TAG_W(CTX_W + 1)
+      .LANES(OUT_LANES), .SUM_W(SUM_W), .TAG_W(CTX_W + 1)
   ) u_rescale (
-      .clk      (clk),
-      .rst(rst),
-      .in_valid (sum_valid),
-      .in_sums  (sums),
-      .in_mant  (sum_info[0+:16]),
-      .in_shift (sum_info[16+:6]),
-      .in_tag   ({sum_last, sum_info[22+:CTX_W]}),
-      .out_valid(out_valid),
-      .out_data (out_data),
-      .out_tag  ({out_last, out_ctx})
+      .clk(clk), .rst(rst),
+      .in_valid(sum_valid), .in_sums(sums), .in_mant(sum_info[0+:16]), .in_shift(sum_info[16+:6]),
+      .in_tag({sum_last, sum_info[22+:CTX_W]}),
+      .out_valid(out_valid), .out_data(out_data), .out_tag({out_last, out_ctx})
   );
 
   wire pop_room;  // always, by the count of free places
 
   stream_fifo #(
-      .WIDTH(CTX_W + 1 + OUT_LANES * OUT_W),
-      .DEPTH(POP_DEPTH)
+      .WIDTH(CTX_W + 1 + OUT_LANES * OUT_W), .DEPTH(POP_DEPTH)
   ) u_pop_fifo (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(out_valid),
-      .push_ready(pop_room),
-      .push_data ({out_ctx, out_last, out_data}),
-      .pop_valid (pop_valid),
-      .pop_ready (pop_ready),
-      .pop_data  ({pop_ctx, pop_last, pop_data})
+      .clk(clk), .rst(rst),
+      .push_valid(out_valid), .push_ready(pop_room), .push_data({out_ctx, out_last, out_data}),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data({pop_ctx, pop_last, pop_data})
   );
 
   // ---- magnitude --------------------------------------------------------------------------------
@@ -451,17 +430,13 @@ module av_array #(
   wire magnitude_room;  // always, by the count of free places
 
   stream_fifo #(
-      .WIDTH(CTX_W + MAGNITUDE_W),
-      .DEPTH(MAGNITUDE_DEPTH)
+      .WIDTH(CTX_W + MAGNITUDE_W), .DEPTH(MAGNITUDE_DEPTH)
   ) u_magnitude_fifo (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(magnitude_end),
-      .push_ready(magnitude_room),
-      .push_data ({size_ctx_q[(MAGNITUDE_STAGES-1)*CTX_W+:CTX_W], magnitude_q}),
-      .pop_valid (magnitude_valid),
-      .pop_ready (magnitude_ready),
-      .pop_data  ({magnitude_ctx, magnitude_sum})
+      .clk(clk), .rst(rst),
+      .push_valid(magnitude_end), .push_ready(magnitude_room),
+      .push_data({size_ctx_q[(MAGNITUDE_STAGES-1)*CTX_W+:CTX_W], magnitude_q}),
+      .pop_valid(magnitude_valid), .pop_ready(magnitude_ready),
+      .pop_data({magnitude_ctx, magnitude_sum})
   );
 
 `ifdef SPATTEN_CHECKS

@@ -69,13 +69,9 @@ module av_rescale #(
       av_rescale_lane #(
           .SUM_W(SUM_W)
       ) u_lane (
-          .clk       (clk),
-          .step      ({valid_q[STAGES-2:0], in_valid}),
-          .sum       (in_sums[lane*SUM_W+:SUM_W]),
-          .mant      (in_mant),
-          .far_shift (far_shift),
-          .near_shift(near_shift),
-          .out       (out_data[lane*OUT_W+:OUT_W])
+          .clk(clk), .step({valid_q[STAGES-2:0], in_valid}), .sum(in_sums[lane*SUM_W+:SUM_W]),
+          .mant(in_mant), .far_shift(far_shift), .near_shift(near_shift),
+          .out(out_data[lane*OUT_W+:OUT_W])
       );
     end
   endgenerate

@@ -101,14 +101,9 @@ module axi_reader #(
   stream_reg #(
       .WIDTH(ADDR_W)
   ) u_request (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(request_valid && !stop),
-      .push_ready(request_room),
-      .push_data (request_address),
-      .pop_valid (asked_valid),
-      .pop_ready (asked_ready),
-      .pop_data  (asked_address)
+      .clk(clk), .rst(rst),
+      .push_valid(request_valid && !stop), .push_ready(request_room), .push_data(request_address),
+      .pop_valid(asked_valid), .pop_ready(asked_ready), .pop_data(asked_address)
   );
 
   // ---- the burst that is being collected --------------------------------------------------------
@@ -157,14 +152,11 @@ module axi_reader #(
   stream_reg #(
       .WIDTH(ADDR_W + 19)
   ) u_ar (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(launch),
-      .push_ready(ar_ready),
-      .push_data ({qos, prot, cache, burst_len, burst_addr}),
-      .pop_valid (m_axi_arvalid),
-      .pop_ready (m_axi_arready),
-      .pop_data  ({m_axi_arqos, m_axi_arprot, m_axi_arcache, m_axi_arlen, m_axi_araddr})
+      .clk(clk), .rst(rst),
+      .push_valid(launch), .push_ready(ar_ready),
+      .push_data({qos, prot, cache, burst_len, burst_addr}),
+      .pop_valid(m_axi_arvalid), .pop_ready(m_axi_arready),
+      .pop_data({m_axi_arqos, m_axi_arprot, m_axi_arcache, m_axi_arlen, m_axi_araddr})
   );
 
   assign m_axi_arid    = {ID_W{1'b0}};
@@ -185,14 +177,10 @@ module axi_reader #(
   stream_reg #(
       .WIDTH(DATA_W + 2)
   ) u_beat (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(m_axi_rvalid),
-      .push_ready(m_axi_rready),
-      .push_data ({m_axi_rlast, r_error, m_axi_rdata}),
-      .pop_valid (beat_valid),
-      .pop_ready (beat_ready),
-      .pop_data  ({beat_last, beat_error, beat_data})
+      .clk(clk), .rst(rst),
+      .push_valid(m_axi_rvalid), .push_ready(m_axi_rready),
+      .push_data({m_axi_rlast, r_error, m_axi_rdata}),
+      .pop_valid(beat_valid), .pop_ready(beat_ready), .pop_data({beat_last, beat_error, beat_data})
   );
 
   wire take_response = response_ready || stop;

@@ -101,17 +101,13 @@ module axi_writer #(
   assign write_ready = (room && queue_ready) || stop;
 
   stream_fifo #(
-      .WIDTH(ADDR_W + 256 + WORDS),
-      .DEPTH(QUEUE)
+      .WIDTH(ADDR_W + 256 + WORDS), .DEPTH(QUEUE)
   ) u_queue (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(write_valid && room && !stop),
-      .push_ready(queue_ready),
-      .push_data ({write_strobe, write_data, write_address}),
-      .pop_valid (next_valid),
-      .pop_ready (next_ready),
-      .pop_data  ({next_strobe, next_data, next_address})
+      .clk(clk), .rst(rst),
+      .push_valid(write_valid && room && !stop), .push_ready(queue_ready),
+      .push_data({write_strobe, write_data, write_address}),
+      .pop_valid(next_valid), .pop_ready(next_ready),
+      .pop_data({next_strobe, next_data, next_address})
   );
 
   // A sector goes to AW and to W at once, or is dropped.
@@ -130,14 +126,10 @@ module axi_writer #(
   stream_reg #(
       .WIDTH(ADDR_W + 11)
   ) u_aw (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(launch),
-      .push_ready(aw_ready),
-      .push_data ({qos, prot, cache, beat_addr}),
-      .pop_valid (m_axi_awvalid),
-      .pop_ready (m_axi_awready),
-      .pop_data  ({m_axi_awqos, m_axi_awprot, m_axi_awcache, m_axi_awaddr})
+      .clk(clk), .rst(rst),
+      .push_valid(launch), .push_ready(aw_ready), .push_data({qos, prot, cache, beat_addr}),
+      .pop_valid(m_axi_awvalid), .pop_ready(m_axi_awready),
+      .pop_data({m_axi_awqos, m_axi_awprot, m_axi_awcache, m_axi_awaddr})
   );
 
   assign m_axi_awid    = {ID_W{1'b0}};
@@ -159,14 +151,9 @@ module axi_writer #(
   stream_reg #(
       .WIDTH(256 + WORDS)
   ) u_w (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(launch),
-      .push_ready(w_ready),
-      .push_data ({next_strobe, next_data}),
-      .pop_valid (m_axi_wvalid),
-      .pop_ready (sector_taken),
-      .pop_data  ({sector_strobe, sector_data})
+      .clk(clk), .rst(rst),
+      .push_valid(launch), .push_ready(w_ready), .push_data({next_strobe, next_data}),
+      .pop_valid(m_axi_wvalid), .pop_ready(sector_taken), .pop_data({sector_strobe, sector_data})
   );
 
   assign sector_taken = m_axi_wready;

@@ -53,32 +53,23 @@ module beat_splitter #(
   generate
     if (DEPTH <= IN_REGS) begin : g_registers
       reg_fifo #(
-          .WIDTH(BEAT_W),
-          .DEPTH(DEPTH)
+          .WIDTH(BEAT_W), .DEPTH(DEPTH)
       ) u_beats (
-          .clk       (clk),
-          .rst(rst),
-          .clear     (1'b0),
-          .push_valid(push_valid),
-          .push_ready(push_ready),
-          .push_data ({push_through, push_dim, push_last, push_count, push_data}),
-          .pop_valid (beat_valid),
-          .pop_ready (beat_ready),
-          .pop_data  ({pop_through, beat_dim, beat_last, beat_count, beat_data})
+          .clk(clk), .rst(rst), .clear(1'b0),
+          .push_valid(push_valid), .push_ready(push_ready),
+          .push_data({push_through, push_dim, push_last, push_count, push_data}),
+          .pop_valid(beat_valid), .pop_ready(beat_ready),
+          .pop_data({pop_through, beat_dim, beat_last, beat_count, beat_data})
       );
     end else begin : g_ram
       stream_fifo #(
-          .WIDTH(BEAT_W),
-          .DEPTH(DEPTH)
+          .WIDTH(BEAT_W), .DEPTH(DEPTH)
       ) u_beats (
-          .clk       (clk),
-          .rst(rst),
-          .push_valid(push_valid),
-          .push_ready(push_ready),
-          .push_data ({push_through, push_dim, push_last, push_count, push_data}),
-          .pop_valid (beat_valid),
-          .pop_ready (beat_ready),
-          .pop_data  ({pop_through, beat_dim, beat_last, beat_count, beat_data})
+          .clk(clk), .rst(rst),
+          .push_valid(push_valid), .push_ready(push_ready),
+          .push_data({push_through, push_dim, push_last, push_count, push_data}),
+          .pop_valid(beat_valid), .pop_ready(beat_ready),
+          .pop_data({pop_through, beat_dim, beat_last, beat_count, beat_data})
       );
     end
   endgenerate

@@ -101,7 +101,6 @@ module cascade_state (
     output wire [159:0] head_word_ids,
     output wire [4:0]   head_word_count,
     output wire         head_word_last
-
 );
 
   localparam LANES   = 16;
@@ -217,70 +216,40 @@ module cascade_state (
   wire [LANES*ENTRY_W-1:0] job_entries;
 
   kept_list #(
-      .ENTRY_W(ENTRY_W),
-      .WORDS  (WORDS),
-      .N_W    (N_W)
+      .ENTRY_W(ENTRY_W), .WORDS(WORDS), .N_W(N_W)
   ) u_job_list (
-      .clk         (clk),
-      .rst(rst),
-      .wr_en       (wr_en_q && !wr_heads_q),
-      .wr_word     (wr_word_q),
-      .wr_entries  (wr_entries_q),
-      .list_valid  (job_ask || job_list_valid),
-      .list_ready  (job_list_ready),
-      .list_skip   (job_swept ? ask_skip : {WORD_W{1'b0}}),
-      .list_n      (job_swept ? ask_n : job_list_n),
-      .word_valid  (job_word_valid),
-      .word_ready  (job_swept ? sweep_ready : job_word_ready),
-      .word_entries(job_entries),
-      .word_count  (job_word_count),
-      .word_last   (job_word_last)
+      .clk(clk), .rst(rst),
+      .wr_en(wr_en_q && !wr_heads_q), .wr_word(wr_word_q), .wr_entries(wr_entries_q),
+      .list_valid(job_ask || job_list_valid), .list_ready(job_list_ready),
+      .list_skip(job_swept ? ask_skip : {WORD_W{1'b0}}), .list_n(job_swept ? ask_n : job_list_n),
+      .word_valid(job_word_valid), .word_ready(job_swept ? sweep_ready : job_word_ready),
+      .word_entries(job_entries), .word_count(job_word_count), .word_last(job_word_last)
   );
 
   wire [LANES*ENTRY_W-1:0] id_entries;
 
   kept_list #(
-      .ENTRY_W(ENTRY_W),
-      .WORDS  (WORDS),
-      .N_W    (N_W)
+      .ENTRY_W(ENTRY_W), .WORDS(WORDS), .N_W(N_W)
   ) u_id_list (
-      .clk         (clk),
-      .rst(rst),
-      .wr_en       (wr_en_q && !wr_heads_q),
-      .wr_word     (wr_word_q),
-      .wr_entries  (wr_entries_q),
-      .list_valid  (id_list_valid),
-      .list_ready  (id_list_ready),
-      .list_skip   ({WORD_W{1'b0}}),
-      .list_n      (id_list_n),
-      .word_valid  (id_word_valid),
-      .word_ready  (id_word_ready),
-      .word_entries(id_entries),
-      .word_count  (id_word_count),
-      .word_last   (id_word_last)
+      .clk(clk), .rst(rst),
+      .wr_en(wr_en_q && !wr_heads_q), .wr_word(wr_word_q), .wr_entries(wr_entries_q),
+      .list_valid(id_list_valid), .list_ready(id_list_ready), .list_skip({WORD_W{1'b0}}),
+      .list_n(id_list_n),
+      .word_valid(id_word_valid), .word_ready(id_word_ready), .word_entries(id_entries),
+      .word_count(id_word_count), .word_last(id_word_last)
   );
 
   wire [LANES*ENTRY_W-1:0] query_entries;
 
   kept_list #(
-      .ENTRY_W(ENTRY_W),
-      .WORDS  (WORDS),
-      .N_W    (N_W)
+      .ENTRY_W(ENTRY_W), .WORDS(WORDS), .N_W(N_W)
   ) u_query_list (
-      .clk         (clk),
-      .rst(rst),
-      .wr_en       (wr_en_q && !wr_heads_q),
-      .wr_word     (wr_word_q),
-      .wr_entries  (wr_entries_q),
-      .list_valid  (query_list_valid),
-      .list_ready  (query_list_ready),
-      .list_skip   ({WORD_W{1'b0}}),
-      .list_n      (query_list_n),
-      .word_valid  (query_word_valid),
-      .word_ready  (query_word_ready),
-      .word_entries(query_entries),
-      .word_count  (query_word_count),
-      .word_last   (query_word_last)
+      .clk(clk), .rst(rst),
+      .wr_en(wr_en_q && !wr_heads_q), .wr_word(wr_word_q), .wr_entries(wr_entries_q),
+      .list_valid(query_list_valid), .list_ready(query_list_ready), .list_skip({WORD_W{1'b0}}),
+      .list_n(query_list_n),
+      .word_valid(query_word_valid), .word_ready(query_word_ready), .word_entries(query_entries),
+      .word_count(query_word_count), .word_last(query_word_last)
   );
 
   wire                     head_ask = ask && of_heads;
@@ -288,24 +257,14 @@ module cascade_state (
   wire [LANES*ENTRY_W-1:0] head_entries;
 
   kept_list #(
-      .ENTRY_W(ENTRY_W),
-      .WORDS  (WORDS),
-      .N_W    (N_W)
+      .ENTRY_W(ENTRY_W), .WORDS(WORDS), .N_W(N_W)
   ) u_head_list (
-      .clk         (clk),
-      .rst(rst),
-      .wr_en       (wr_en_q && wr_heads_q),
-      .wr_word     (wr_word_q),
-      .wr_entries  (wr_entries_q),
-      .list_valid  (head_ask || head_list_valid),
-      .list_ready  (head_list_ready),
-      .list_skip   (head_swept ? ask_skip : {WORD_W{1'b0}}),
-      .list_n      (head_swept ? ask_n : head_list_n),
-      .word_valid  (head_word_valid),
-      .word_ready  (head_swept ? sweep_ready : head_word_ready),
-      .word_entries(head_entries),
-      .word_count  (head_word_count),
-      .word_last   (head_word_last)
+      .clk(clk), .rst(rst),
+      .wr_en(wr_en_q && wr_heads_q), .wr_word(wr_word_q), .wr_entries(wr_entries_q),
+      .list_valid(head_ask || head_list_valid), .list_ready(head_list_ready),
+      .list_skip(head_swept ? ask_skip : {WORD_W{1'b0}}), .list_n(head_swept ? ask_n : head_list_n),
+      .word_valid(head_word_valid), .word_ready(head_swept ? sweep_ready : head_word_ready),
+      .word_entries(head_entries), .word_count(head_word_count), .word_last(head_word_last)
   );
 
   genvar lane;
@@ -526,32 +485,19 @@ module cascade_state (
   assign fold_ready = token_ready;
 
   token_importance u_token_importance (
-      .clk             (clk),
-      .rst(rst),
-      .push_valid      (rows_pass ? row_valid : push_tokens || (fold_words && job_word_valid)),
-      .push_ready      (token_ready),
-      .push_code       (rows_pass ? ADD_ROW : push_tokens ? push_code : PASS_LIST),
-      .push_probs      (row_probs),
-      .push_count      (row_count),
-      .push_last       (rows_pass ? row_last : push_tokens || job_word_last),
-      .push_ids        (push_tokens ? one_token : swept_tokens),
-      .push_ids_count  (push_tokens ? ONE : job_word_count),
-      .push_fold       (!push_tokens),
-      .push_read       (push_tokens || op_code == PRUNE),
-      .push_value      (op_value),
-      .push_shift      (op_value[4:0]),
-      .push_k          (op_k),
-      .push_guard_first(op_first),
-      .push_guard_last (op_last),
-      .push_length     (tokens_q[10:0]),
-      .key_valid       (token_key_valid),
-      .key_ready       (token_key_ready),
-      .key_guarded     (token_guarded),
-      .key_importances (token_importances),
-      .key_ids         (token_ids),
-      .key_count       (token_count),
-      .key_last        (token_last),
-      .key_k           (token_k)
+      .clk(clk), .rst(rst),
+      .push_valid(rows_pass ? row_valid : push_tokens || (fold_words && job_word_valid)),
+      .push_ready(token_ready),
+      .push_code(rows_pass ? ADD_ROW : push_tokens ? push_code : PASS_LIST), .push_probs(row_probs),
+      .push_count(row_count), .push_last(rows_pass ? row_last : push_tokens || job_word_last),
+      .push_ids(push_tokens ? one_token : swept_tokens),
+      .push_ids_count(push_tokens ? ONE : job_word_count), .push_fold(!push_tokens),
+      .push_read(push_tokens || op_code == PRUNE), .push_value(op_value),
+      .push_shift(op_value[4:0]), .push_k(op_k), .push_guard_first(op_first),
+      .push_guard_last(op_last), .push_length(tokens_q[10:0]),
+      .key_valid(token_key_valid), .key_ready(token_key_ready), .key_guarded(token_guarded),
+      .key_importances(token_importances), .key_ids(token_ids), .key_count(token_count),
+      .key_last(token_last), .key_k(token_k)
   );
 
   reg unfolded_q;
@@ -591,21 +537,15 @@ module cascade_state (
   end
 
   head_importance u_head_importance (
-      .clk           (clk),
-      .rst(rst),
-      .push_valid    (rows_pass ? magnitude_valid : push_heads || (head_sweep && head_word_valid)),
-      .push_ready    (head_ready),
-      .push_code     (rows_pass ? ADD_ROW : push_heads ? push_code : READ_ONE),
+      .clk(clk), .rst(rst),
+      .push_valid(rows_pass ? magnitude_valid : push_heads || (head_sweep && head_word_valid)),
+      .push_ready(head_ready), .push_code(rows_pass ? ADD_ROW : push_heads ? push_code : READ_ONE),
       .push_id       (rows_pass ? magnitude_head : push_heads ? op_index[HEAD_W-1:0] :
                       shifted_heads[HEAD_W-1:0]),
-      .push_value    (rows_pass ? magnitude_value : op_value),
-      .push_shift    (op_value[4:0]),
-      .push_last     (push_heads || (unpack_end && head_word_last)),
-      .key_valid     (head_key_valid),
-      .key_ready     (head_key_ready),
-      .key_importance(head_importance_word),
-      .key_id        (head_id),
-      .key_last      (head_last)
+      .push_value(rows_pass ? magnitude_value : op_value), .push_shift(op_value[4:0]),
+      .push_last(push_heads || (unpack_end && head_word_last)),
+      .key_valid(head_key_valid), .key_ready(head_key_ready), .key_importance(head_importance_word),
+      .key_id(head_id), .key_last(head_last)
   );
 
   assign key_valid      = of_heads ? head_key_valid : token_key_valid;
@@ -633,26 +573,14 @@ module cascade_state (
   assign packed_ready    = engine_ready;
 
   lane_gearbox #(
-      .IN_LANES (1),
-      .OUT_LANES(LANES),
-      .DATA_W   (32 + HEAD_W),
-      .USER_W   (1)
+      .IN_LANES(1), .OUT_LANES(LANES), .DATA_W(32 + HEAD_W), .USER_W(1)
   ) u_packer (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(head_key_valid && pruning),
-      .push_ready(packer_ready),
-      .push_data ({head_id, head_importance_word}),
-      .push_count(1'b1),
-      .push_last (head_last),
-      .push_width(WHOLE),
-      .push_user (1'b0),
-      .pop_valid (packed_valid),
-      .pop_ready (packed_ready),
-      .pop_data  (packed_keys),
-      .pop_count (packed_count),
-      .pop_last  (packed_last),
-      .pop_user  (unused_user)
+      .clk(clk), .rst(rst),
+      .push_valid(head_key_valid && pruning), .push_ready(packer_ready),
+      .push_data({head_id, head_importance_word}), .push_count(1'b1), .push_last(head_last),
+      .push_width(WHOLE), .push_user(1'b0),
+      .pop_valid(packed_valid), .pop_ready(packed_ready), .pop_data(packed_keys),
+      .pop_count(packed_count), .pop_last(packed_last), .pop_user(unused_user)
   );
 
   generate
@@ -669,28 +597,16 @@ module cascade_state (
   endgenerate
 
   topk_engine #(
-      .KEY_W      (33),
-      .PAYLOAD_W  (ID_W),
-      .MAX_ROW    (1024),
-      .UNITS      (1),
-      .BUFFER_ROWS(1)
+      .KEY_W(33), .PAYLOAD_W(ID_W), .MAX_ROW(1024), .UNITS(1), .BUFFER_ROWS(1)
   ) u_topk_engine (
-      .clk          (clk),
-      .rst(rst),
-      .push_valid   (of_heads ? packed_valid : token_key_valid && pruning),
-      .push_ready   (engine_ready),
-      .push_keys    (engine_keys),
-      .push_payloads(engine_ids),
-      .push_count   (of_heads ? packed_count : token_count),
-      .push_last    (of_heads ? packed_last : token_last),
-      .push_k       (of_heads ? op_k : token_k),
-      .pop_valid    (keep_taken),
-      .pop_ready    (1'b1),
-      .pop_keys     (unused_keys),
-      .pop_payloads (kept_ids),
-      .pop_count    (keep_count),
-      .pop_last     (keep_last),
-      .pass_start   (unused_pass)
+      .clk(clk), .rst(rst),
+      .push_valid(of_heads ? packed_valid : token_key_valid && pruning), .push_ready(engine_ready),
+      .push_keys(engine_keys), .push_payloads(engine_ids),
+      .push_count(of_heads ? packed_count : token_count),
+      .push_last(of_heads ? packed_last : token_last), .push_k(of_heads ? op_k : token_k),
+      .pop_valid(keep_taken), .pop_ready(1'b1), .pop_keys(unused_keys), .pop_payloads(kept_ids),
+      .pop_count(keep_count), .pop_last(keep_last),
+      .pass_start(unused_pass)
   );
 
   wire unused = &{1'b0, op_index, all, chosen, shifted_heads, id_entries, query_entries};

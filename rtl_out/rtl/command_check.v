@@ -97,19 +97,14 @@ module command_check (
   wire unaligned =
       command_q_base[1:0] != 2'd0 || command_q_head_stride[1:0] != 2'd0 ||
       command_q_token_stride[1:0] != 2'd0 ||
-
       command_k_msb_base[1:0] != 2'd0 || command_k_msb_head_stride[1:0] != 2'd0 ||
       command_k_msb_token_stride[1:0] != 2'd0 ||
-
       command_k_lsb_base[1:0] != 2'd0 || command_k_lsb_head_stride[1:0] != 2'd0 ||
       command_k_lsb_token_stride[1:0] != 2'd0 ||
-
       command_v_msb_base[1:0] != 2'd0 || command_v_msb_head_stride[1:0] != 2'd0 ||
       command_v_msb_token_stride[1:0] != 2'd0 ||
-
       command_v_lsb_base[1:0] != 2'd0 || command_v_lsb_head_stride[1:0] != 2'd0 ||
       command_v_lsb_token_stride[1:0] != 2'd0 ||
-
       command_out_base[1:0] != 2'd0 || command_out_head_stride[1:0] != 2'd0 ||
       command_out_token_stride[1:0] != 2'd0;
 
@@ -183,73 +178,39 @@ module command_check (
   // Fields that are right whatever they hold.
   wire unused = &{1'b0,
                   command_mode_causal,
-
                   command_mode_key_mode,
-
                   command_mode_accumulate_tokens,
-
                   command_mode_accumulate_heads,
-
                   command_key_bits_threshold,
-
                   command_scale_mantissa,
-
                   command_output_scale_mantissa,
-
                   command_token_operations_clear,
-
                   command_token_operations_prune_after,
-
                   command_head_operations_clear,
-
                   command_head_operations_prune_after,
-
                   command_token_prune_after_k,
-
                   command_token_guards_after_first,
-
                   command_token_guards_after_last,
-
                   command_head_prune_after,
-
                   command_key_mask,
-
                   command_q_base,
-
                   command_q_head_stride,
-
                   command_q_token_stride,
-
                   command_k_msb_base,
-
                   command_k_msb_head_stride,
-
                   command_k_msb_token_stride,
-
                   command_k_lsb_base,
-
                   command_k_lsb_head_stride,
-
                   command_k_lsb_token_stride,
-
                   command_v_msb_base,
-
                   command_v_msb_head_stride,
-
                   command_v_msb_token_stride,
-
                   command_v_lsb_base,
-
                   command_v_lsb_head_stride,
-
                   command_v_lsb_token_stride,
-
                   command_out_base,
-
                   command_out_head_stride,
-
                   command_out_token_stride
-
                   };
 
 endmodule

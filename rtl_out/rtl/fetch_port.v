@@ -70,18 +70,11 @@ module fetch_port (
   wire queue_ready;  // holds by reservation
 
   reg_fifo #(
-      .WIDTH(SECTOR_W),
-      .DEPTH(QUEUE)
+      .WIDTH(SECTOR_W), .DEPTH(QUEUE)
   ) u_queue (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (clear),
-      .push_valid(push_valid),
-      .push_ready(queue_ready),
-      .push_data (push_sector),
-      .pop_valid (waiting),
-      .pop_ready (request_ready && free),
-      .pop_data  (request_sector)
+      .clk(clk), .rst(rst), .clear(clear),
+      .push_valid(push_valid), .push_ready(queue_ready), .push_data(push_sector),
+      .pop_valid(waiting), .pop_ready(request_ready && free), .pop_data(request_sector)
   );
 
 `ifdef SPATTEN_CHECKS
@@ -145,17 +138,11 @@ module fetch_port (
   wire [DATA_W-1:0] read_data;
 
   ram_1r1w #(
-      .WIDTH (DATA_W),
-      .DEPTH (SLOTS),
-      .ADDR_W(SLOT_W)
+      .WIDTH(DATA_W), .DEPTH(SLOTS), .ADDR_W(SLOT_W)
   ) u_ram (
-      .clk    (clk),
-      .wr_en  (write_valid),
-      .wr_addr(write_slot),
-      .wr_data(write_data),
-      .rd_en  (read),
-      .rd_addr(read_q),
-      .rd_data(read_data)
+      .clk(clk),
+      .wr_en(write_valid), .wr_addr(write_slot), .wr_data(write_data),
+      .rd_en(read), .rd_addr(read_q), .rd_data(read_data)
   );
 
   // ---- sectors read, in a shift register whose entry 0 is the output ----------------------------

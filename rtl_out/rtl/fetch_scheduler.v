@@ -193,12 +193,9 @@ module fetch_scheduler (
   wire [ADDR_W-1:0] q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride;
 
   slot_table #(
-      .WIDTH(COMMAND_W),
-      .SLOTS(8)
+      .WIDTH(COMMAND_W), .SLOTS(8)
   ) u_commands (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
+      .clk(clk), .wr_en(table_set), .wr_slot(table_slot),
       .wr_data({table_n, table_dim, table_query, table_key_mode, table_value_mode,
                 table_key_m, table_key_l, table_value_m, table_value_l, table_q_stride,
                 table_k_msb_stride, table_k_lsb_stride, table_v_msb_stride, table_v_lsb_stride}),
@@ -211,15 +208,11 @@ module fetch_scheduler (
   wire [1:0] task_dim, task_key_mode;
 
   slot_table #(
-      .WIDTH(4),
-      .SLOTS(8)
+      .WIDTH(4), .SLOTS(8)
   ) u_modes (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_dim, table_key_mode}),
-      .rd_slot(task_slot),
-      .rd_data({task_dim, task_key_mode})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_dim, table_key_mode}),
+      .rd_slot(task_slot), .rd_data({task_dim, task_key_mode})
   );
 
   reg  [SLOT_W-1:0] slot_q;  // the next row's
@@ -228,15 +221,12 @@ module fetch_scheduler (
   wire              new_row = pick_task && row && !begun;
 
   slot_table #(
-      .WIDTH(3 * ADDR_W),
-      .SLOTS(SLOTS)
+      .WIDTH(3 * ADDR_W), .SLOTS(SLOTS)
   ) u_rows (
-      .clk    (clk),
-      .wr_en  (new_row),
-      .wr_slot(slot_q),
+      .clk(clk),
+      .wr_en(new_row), .wr_slot(slot_q),
       .wr_data({task_k_lsb_base, task_v_msb_base, task_v_lsb_base}),
-      .rd_slot(ctx[16+:SLOT_W]),
-      .rd_data({k_lsb_base, v_msb_base, v_lsb_base})
+      .rd_slot(ctx[16+:SLOT_W]), .rd_data({k_lsb_base, v_msb_base, v_lsb_base})
   );
 
   assign row_set   = new_row;
@@ -307,17 +297,12 @@ module fetch_scheduler (
       !row || (!used_q[slot_q] && (!single || fits));
 
   stream_fifo #(
-      .WIDTH(1 + STORE_W),
-      .DEPTH(SLOTS)
+      .WIDTH(1 + STORE_W), .DEPTH(SLOTS)
   ) u_reserved (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(reserve && keeps_scores),
-      .push_ready(unused_room),
-      .push_data ({forced, store_need}),
-      .pop_valid (unused_back),
-      .pop_ready (store_freed),
-      .pop_data  ({forced_back, store_back})
+      .clk(clk), .rst(rst),
+      .push_valid(reserve && keeps_scores), .push_ready(unused_room),
+      .push_data({forced, store_need}),
+      .pop_valid(unused_back), .pop_ready(store_freed), .pop_data({forced_back, store_back})
   );
 
   always @(posedge clk) begin
@@ -382,51 +367,32 @@ module fetch_scheduler (
   assign room = jobs_free && sources_free && lists_free;
 
   reg_fifo #(
-      .WIDTH(JOB_W),
-      .DEPTH(4)
+      .WIDTH(JOB_W), .DEPTH(4)
   ) u_jobs (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(go),
-      .push_ready(jobs_free),
-      .push_data (job),
-      .pop_valid (job_valid),
-      .pop_ready (job_ready),
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(go), .push_ready(jobs_free), .push_data(job),
+      .pop_valid(job_valid), .pop_ready(job_ready),
       .pop_data  ({job_msb_base, job_msb_stride, job_lsb_base, job_lsb_stride, job_use_msb,
                    job_use_lsb, job_m, job_l,
                    job_dim, job_ctx})
   );
 
   reg_fifo #(
-      .WIDTH(2 + TOKEN_W),
-      .DEPTH(4)
+      .WIDTH(2 + TOKEN_W), .DEPTH(4)
   ) u_sources (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(go),
-      .push_ready(sources_free),
-      .push_data ({from, query}),
-      .pop_valid (source_valid),
-      .pop_ready (ids_end),
-      .pop_data  ({source, one_id})
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(go), .push_ready(sources_free), .push_data({from, query}),
+      .pop_valid(source_valid), .pop_ready(ids_end), .pop_data({source, one_id})
   );
 
   // The list is asked for ahead of its turn, so that its words are there when it comes.
   reg_fifo #(
-      .WIDTH(LENGTH_W),
-      .DEPTH(4)
+      .WIDTH(LENGTH_W), .DEPTH(4)
   ) u_lists (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(go && from == LIST_IDS),
-      .push_ready(lists_free),
-      .push_data (pick_redo ? n : task_n),
-      .pop_valid (list_valid),
-      .pop_ready (list_ready),
-      .pop_data  (list_n)
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(go && from == LIST_IDS), .push_ready(lists_free),
+      .push_data(pick_redo ? n : task_n),
+      .pop_valid(list_valid), .pop_ready(list_ready), .pop_data(list_n)
   );
 
   // ---- its ids ----------------------------------------------------------------------------------
@@ -466,41 +432,22 @@ module fetch_scheduler (
   wire [       VECTOR_W-1:0] part_count;
 
   lane_gearbox #(
-      .IN_LANES (LANES),
-      .OUT_LANES(VECTORS),
-      .DATA_W   (TOKEN_W),
-      .USER_W   (1)
+      .IN_LANES(LANES), .OUT_LANES(VECTORS), .DATA_W(TOKEN_W), .USER_W(1)
   ) u_ids (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(ids_valid),
-      .push_ready(ids_ready),
-      .push_data (ids),
-      .push_count(ids_count),
-      .push_last (ids_last),
-      .push_width(ALL_VECTORS),
-      .push_user (1'b0),
-      .pop_valid (part_valid),
-      .pop_ready (part_ready),
-      .pop_data  (part_ids),
-      .pop_count (part_count),
-      .pop_last  (part_last),
-      .pop_user  (unused_user)
+      .clk(clk), .rst(rst),
+      .push_valid(ids_valid), .push_ready(ids_ready), .push_data(ids), .push_count(ids_count),
+      .push_last(ids_last), .push_width(ALL_VECTORS), .push_user(1'b0),
+      .pop_valid(part_valid), .pop_ready(part_ready), .pop_data(part_ids), .pop_count(part_count),
+      .pop_last(part_last), .pop_user(unused_user)
   );
 
   reg_fifo #(
-      .WIDTH(VECTORS * TOKEN_W + VECTOR_W + 1),
-      .DEPTH(4)
+      .WIDTH(VECTORS * TOKEN_W + VECTOR_W + 1), .DEPTH(4)
   ) u_parts (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(part_valid),
-      .push_ready(part_ready),
-      .push_data ({part_last, part_count, part_ids}),
-      .pop_valid (id_valid),
-      .pop_ready (id_ready),
-      .pop_data  ({id_last, id_count, id_ids})
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(part_valid), .push_ready(part_ready),
+      .push_data({part_last, part_count, part_ids}),
+      .pop_valid(id_valid), .pop_ready(id_ready), .pop_data({id_last, id_count, id_ids})
   );
 
 endmodule

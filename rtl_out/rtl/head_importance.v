@@ -124,19 +124,12 @@ module head_importance (
   end
 
   importance_store #(
-      .BANKS (1),
-      .DEPTH (DEPTH),
-      .ADDR_W(HEAD_W)
+      .BANKS(1), .DEPTH(DEPTH), .ADDR_W(HEAD_W)
   ) u_store (
-      .clk      (clk),
-      .rst(rst),
-      .op_valid (op_valid_q),
-      .op_addr  (op_id_q),
-      .op_zero  (op_zero_q),
-      .op_scale (op_scale_q),
-      .op_shift (sweep_shift_q),
-      .op_amount(op_amount_q),
-      .values   (value)
+      .clk(clk), .rst(rst),
+      .op_valid(op_valid_q), .op_addr(op_id_q), .op_zero(op_zero_q), .op_scale(op_scale_q),
+      .op_shift(sweep_shift_q), .op_amount(op_amount_q),
+      .values(value)
   );
 
   // ---- keys -------------------------------------------------------------------------------------
@@ -171,17 +164,12 @@ module head_importance (
   wire unused_keys_ready;  // there is room: a read has a place from its acceptance on
 
   stream_fifo #(
-      .WIDTH(HEAD_W + 33),
-      .DEPTH(KEY_DEPTH)
+      .WIDTH(HEAD_W + 33), .DEPTH(KEY_DEPTH)
   ) u_keys (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(read_q[STORE_STAGES]),
-      .push_ready(unused_keys_ready),
-      .push_data ({label_q[(STORE_STAGES-1)*(HEAD_W+1)+:HEAD_W+1], value}),
-      .pop_valid (key_valid),
-      .pop_ready (key_ready),
-      .pop_data  ({key_last, key_id, key_importance})
+      .clk(clk), .rst(rst),
+      .push_valid(read_q[STORE_STAGES]), .push_ready(unused_keys_ready),
+      .push_data({label_q[(STORE_STAGES-1)*(HEAD_W+1)+:HEAD_W+1], value}),
+      .pop_valid(key_valid), .pop_ready(key_ready), .pop_data({key_last, key_id, key_importance})
   );
 
 endmodule

@@ -73,16 +73,10 @@ module importance_store #(
       wire [IMPORTANCE_W-1:0] edited = saturated | scaled;  // one of them is 0
 
       rmw_ram #(
-          .WIDTH (IMPORTANCE_W),
-          .DEPTH (DEPTH),
-          .ADDR_W(ADDR_W)
+          .WIDTH(IMPORTANCE_W), .DEPTH(DEPTH), .ADDR_W(ADDR_W)
       ) u_words (
-          .clk     (clk),
-          .rst(rst),
-          .op_valid(op_valid[bank]),
-          .op_addr (op_addr[bank*ADDR_W+:ADDR_W]),
-          .edit_old(old),
-          .edit_new(edited)
+          .clk(clk), .rst(rst), .op_valid(op_valid[bank]), .op_addr(op_addr[bank*ADDR_W+:ADDR_W]),
+          .edit_old(old), .edit_new(edited)
       );
 
       always @(posedge clk) begin

@@ -81,35 +81,22 @@ module kept_list #(
   wire                     unused_idle;
 
   ram_1r1w #(
-      .WIDTH (LANES * ENTRY_W),
-      .DEPTH (WORDS),
-      .ADDR_W(WORD_W)
+      .WIDTH(LANES * ENTRY_W), .DEPTH(WORDS), .ADDR_W(WORD_W)
   ) u_ram (
-      .clk    (clk),
-      .wr_en  (wr_en),
-      .wr_addr(wr_word),
-      .wr_data(wr_entries),
-      .rd_en  (read),
-      .rd_addr(word),
-      .rd_data(rd_entries)
+      .clk(clk),
+      .wr_en(wr_en), .wr_addr(wr_word), .wr_data(wr_entries),
+      .rd_en(read), .rd_addr(word), .rd_data(rd_entries)
   );
 
   ram_reader #(
-      .WIDTH(LANES * ENTRY_W),
-      .TAG_W(COUNT_W + 1)
+      .WIDTH(LANES * ENTRY_W), .TAG_W(COUNT_W + 1)
   ) u_reader (
-      .clk      (clk),
-      .rst(rst),
-      .read_free(read_free),
-      .read_go  (read),
-      .read_tag ({last, count}),
-      .rd_data  (rd_entries),
-      .rd_tag   (unused_tag),
-      .out_valid(word_valid),
-      .out_ready(word_ready),
-      .out_data (word_entries),
-      .out_tag  ({word_last, word_count}),
-      .idle     (unused_idle)
+      .clk(clk), .rst(rst),
+      .read_free(read_free), .read_go(read), .read_tag({last, count}),
+      .rd_data(rd_entries), .rd_tag(unused_tag),
+      .out_valid(word_valid), .out_ready(word_ready), .out_data(word_entries),
+      .out_tag({word_last, word_count}),
+      .idle(unused_idle)
   );
 
 endmodule

@@ -118,18 +118,13 @@ module key_buffer (
   wire [BEAT_W-1:0] rd_data;
 
   ram_1r1w #(
-      .WIDTH (BEAT_W),
-      .DEPTH (WORDS),
-      .ADDR_W(WORD_W + 1)
+      .WIDTH(BEAT_W), .DEPTH(WORDS), .ADDR_W(WORD_W + 1)
   ) u_ram (
-      .clk    (clk),
+      .clk(clk),
       // An empty beat ends a list that may fill the bank.
-      .wr_en  (store && load_count != {COUNT_W{1'b0}}),
-      .wr_addr({fill_word_q, fill_bank_q}),
+      .wr_en(store && load_count != {COUNT_W{1'b0}}), .wr_addr({fill_word_q, fill_bank_q}),
       .wr_data(load_data),
-      .rd_en  (read_go && !empty),
-      .rd_addr({read_word_q, read_bank_q}),
-      .rd_data(rd_data)
+      .rd_en(read_go && !empty), .rd_addr({read_word_q, read_bank_q}), .rd_data(rd_data)
   );
 
   wire               reader_valid;
@@ -140,21 +135,15 @@ module key_buffer (
   wire [  COUNT_W:0] unused_tag;
 
   ram_reader #(
-      .WIDTH(BEAT_W),
-      .TAG_W(COUNT_W + 1)
+      .WIDTH(BEAT_W), .TAG_W(COUNT_W + 1)
   ) u_reader (
-      .clk      (clk),
-      .rst(rst),
-      .read_free(read_free),
-      .read_go  (read_go),
-      .read_tag ({short, short ? left[COUNT_W-1:0] : full[COUNT_W-1:0]}),
-      .rd_data  (rd_data),
-      .rd_tag   (unused_tag),
-      .out_valid(reader_valid),
-      .out_ready(key_ready),
-      .out_data (reader_data),
-      .out_tag  ({reader_last, reader_count}),
-      .idle     (reader_idle)
+      .clk(clk), .rst(rst),
+      .read_free(read_free), .read_go(read_go),
+      .read_tag({short, short ? left[COUNT_W-1:0] : full[COUNT_W-1:0]}),
+      .rd_data(rd_data), .rd_tag(unused_tag),
+      .out_valid(reader_valid), .out_ready(key_ready), .out_data(reader_data),
+      .out_tag({reader_last, reader_count}),
+      .idle(reader_idle)
   );
 
   // ---- rows that are forwarded, once those before them have left --------------------------------

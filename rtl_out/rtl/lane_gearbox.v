@@ -173,14 +173,11 @@ module lane_gearbox #(
   stream_reg #(
       .WIDTH(USER_W + 1 + OUT_COUNT_W + OUT_LANES * DATA_W)
   ) u_word (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(word_valid),
-      .push_ready(word_ready),
-      .push_data ({word_user, word_last, word_count, word_data}),
-      .pop_valid (pop_valid),
-      .pop_ready (pop_ready),
-      .pop_data  ({pop_user, pop_last, pop_count, pop_data})
+      .clk(clk), .rst(rst),
+      .push_valid(word_valid), .push_ready(word_ready),
+      .push_data({word_user, word_last, word_count, word_data}),
+      .pop_valid(pop_valid), .pop_ready(pop_ready),
+      .pop_data({pop_user, pop_last, pop_count, pop_data})
   );
 
   // ---- what stays -------------------------------------------------------------------------------

@@ -56,23 +56,13 @@ module lane_packer #(
   wire                    beat_last;
 
   zero_eliminator #(
-      .DATA_W(DATA_W),
-      .CHAIN (1)
+      .DATA_W(DATA_W), .CHAIN(1)
   ) u_zero_eliminator (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_data (push_data),
-      .push_keep (push_keep),
-      .push_last (push_last),
-      .pop_valid (beat_valid),
-      .pop_ready (beat_ready),
-      .pop_data  (beat_data),
-      .pop_keep  (beat_keep),
-      .pop_start (beat_start),
-      .pop_count (beat_count),
-      .pop_last  (beat_last)
+      .clk(clk), .rst(rst),
+      .push_valid(push_valid), .push_ready(push_ready), .push_data(push_data),
+      .push_keep(push_keep), .push_last(push_last),
+      .pop_valid(beat_valid), .pop_ready(beat_ready), .pop_data(beat_data), .pop_keep(beat_keep),
+      .pop_start(beat_start), .pop_count(beat_count), .pop_last(beat_last)
   );
 
   // ---- words ------------------------------------------------------------------------------------

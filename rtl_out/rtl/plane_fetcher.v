@@ -167,48 +167,20 @@ module plane_fetcher #(
   vector_addresses #(
       .CTX_W(CTX_W)
   ) u_addresses (
-      .clk           (clk),
-      .rst(rst),
-      .clear         (flush),
-      .stop          (stop),
-      .hold          (hold),
-      .idle          (front_idle),
-      .leave         (leave),
-      .job_valid     (job_valid),
-      .job_ready     (job_ready),
-      .job_msb_base  (job_msb_base),
-      .job_msb_stride(job_msb_stride),
-      .job_lsb_base  (job_lsb_base),
-      .job_lsb_stride(job_lsb_stride),
-      .job_use_msb   (job_use_msb),
-      .job_use_lsb   (job_use_lsb),
-      .job_m         (job_m),
-      .job_l         (job_l),
-      .job_dim       (job_dim),
-      .job_ctx       (job_ctx),
-      .id_valid      (id_valid),
-      .id_ready      (id_ready),
-      .id_ids        (id_ids),
-      .id_count      (id_count),
-      .id_last       (id_last),
-      .group_valid   (group_valid),
-      .group_base    (group_base),
-      .group_bound   (group_bound),
-      .group_first   (group_first),
-      .group_word    (group_word),
-      .group_total   (group_total),
-      .group_start   (group_start),
-      .group_fetched (group_fetched),
-      .group_lsb     (group_lsb),
-      .group_dim     (group_dim),
-      .group_planes  (group_planes),
-      .group_shift   (group_shift),
-      .group_merge   (group_merge),
-      .group_close   (group_close),
-      .group_pass    (group_pass),
-      .group_count   (group_count),
-      .group_last    (group_last),
-      .group_ctx     (group_ctx)
+      .clk(clk), .rst(rst), .clear(flush), .stop(stop), .hold(hold), .idle(front_idle),
+      .leave(leave),
+      .job_valid(job_valid), .job_ready(job_ready), .job_msb_base(job_msb_base),
+      .job_msb_stride(job_msb_stride), .job_lsb_base(job_lsb_base), .job_lsb_stride(job_lsb_stride),
+      .job_use_msb(job_use_msb), .job_use_lsb(job_use_lsb), .job_m(job_m), .job_l(job_l),
+      .job_dim(job_dim), .job_ctx(job_ctx),
+      .id_valid(id_valid), .id_ready(id_ready), .id_ids(id_ids), .id_count(id_count),
+      .id_last(id_last),
+      .group_valid(group_valid), .group_base(group_base), .group_bound(group_bound),
+      .group_first(group_first), .group_word(group_word), .group_total(group_total),
+      .group_start(group_start), .group_fetched(group_fetched), .group_lsb(group_lsb),
+      .group_dim(group_dim), .group_planes(group_planes), .group_shift(group_shift),
+      .group_merge(group_merge), .group_close(group_close), .group_pass(group_pass),
+      .group_count(group_count), .group_last(group_last), .group_ctx(group_ctx)
   );
 
   // What asks for the sectors needs to know of a group.
@@ -226,18 +198,13 @@ module plane_fetcher #(
   wire [VECTORS*SECTOR_W-1:0] ask_base;
 
   stream_fifo #(
-      .WIDTH(ASK_W),
-      .DEPTH(AHEAD)
+      .WIDTH(ASK_W), .DEPTH(AHEAD)
   ) u_ahead (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(group_valid),
-      .push_ready(ask_room),
+      .clk(clk), .rst(rst), .push_valid(group_valid), .push_ready(ask_room),
       .push_data ({group_ctx, group_lsb, group_fetched, group_start, group_total, group_bound,
                    group_base}),
-      .pop_valid (ask_valid),
-      .pop_ready (expanded),
-      .pop_data  ({ask_ctx, ask_lsb, ask_fetched, ask_start, ask_total, ask_bound, ask_base})
+      .pop_valid(ask_valid), .pop_ready(expanded),
+      .pop_data({ask_ctx, ask_lsb, ask_fetched, ask_start, ask_total, ask_bound, ask_base})
   );
 
   // What uses the sectors needs to know of it.
@@ -253,19 +220,14 @@ module plane_fetcher #(
   wire [      VECTORS*3-1:0] use_word;
 
   stream_fifo #(
-      .WIDTH(USE_W),
-      .DEPTH(GROUPS)
+      .WIDTH(USE_W), .DEPTH(GROUPS)
   ) u_groups (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(group_valid),
-      .push_ready(use_room),
+      .clk(clk), .rst(rst), .push_valid(group_valid), .push_ready(use_room),
       .push_data ({group_ctx, group_last, group_count, group_pass, group_merge, group_close,
                    group_planes, group_shift, group_lsb, group_dim, group_start, group_total,
                    group_first, group_word}),
-      .pop_valid (use_valid),
-      .pop_ready (used),
-      .pop_data  ({use_side, use_start, use_total, use_first, use_word})
+      .pop_valid(use_valid), .pop_ready(used),
+      .pop_data({use_side, use_start, use_total, use_first, use_word})
   );
 
 `ifdef SPATTEN_CHECKS
@@ -336,24 +298,14 @@ module plane_fetcher #(
   wire                      crossbar_idle;
 
   sector_crossbar u_crossbar (
-      .clk            (clk),
-      .rst(rst),
-      .clear          (flush),
-      .drop           (flushing_q),
-      .idle           (crossbar_idle),
-      .port_valid     (port_valid & {PORTS{!stop}}),
-      .port_ready     (port_ready),
-      .port_sector    (port_sector),
-      .port_slot      (port_slot),
-      .write_valid    (write_valid),
-      .write_slot     (write_slot),
-      .write_data     (write_data),
-      .request_valid  (request_valid),
-      .request_ready  (request_ready),
+      .clk(clk), .rst(rst), .clear(flush), .drop(flushing_q), .idle(crossbar_idle),
+      .port_valid(port_valid & {PORTS{!stop}}), .port_ready(port_ready), .port_sector(port_sector),
+      .port_slot(port_slot),
+      .write_valid(write_valid), .write_slot(write_slot), .write_data(write_data),
+      .request_valid(request_valid), .request_ready(request_ready),
       .request_address(request_address),
-      .response_valid (response_valid),
-      .response_ready (response_ready),
-      .response_data  (response_data)
+      .response_valid(response_valid), .response_ready(response_ready),
+      .response_data(response_data)
   );
 
   wire [       PORTS-1:0] arrived;
@@ -466,12 +418,8 @@ module plane_fetcher #(
       port_turn #(
           .PORTS(OWN)
       ) u_ask_turn (
-          .total (ask_total[lane*TOTAL_W+:TOTAL_W]),
-          .start (ask_start[lane*START_W+:START_W]),
-          .step  (ask_step),
-          .needed(ask_needed[FIRST+:OWN]),
-          .number(number),
-          .done  (ask_done[lane])
+          .total(ask_total[lane*TOTAL_W+:TOTAL_W]), .start(ask_start[lane*START_W+:START_W]),
+          .step(ask_step), .needed(ask_needed[FIRST+:OWN]), .number(number), .done(ask_done[lane])
       );
 
       for (port = 0; port < OWN; port = port + 1) begin : g_port
@@ -499,23 +447,17 @@ module plane_fetcher #(
         end
 
         fetch_port u_port (
-            .clk           (clk),
-            .rst(rst),
-            .clear         (stop),
-            .room          (room[FIRST+port]),
-            .reserve       (ask_fire && ask_needed[FIRST+port]),
-            .push_valid    (push_valid_q && needed_q),
-            .push_sector   (base_q + {{(SECTOR_W - TOTAL_W){1'b0}}, number_q}),
-            .request_valid (port_valid[FIRST+port]),
-            .request_ready (port_ready[FIRST+port]),
+            .clk(clk), .rst(rst), .clear(stop), .room(room[FIRST+port]),
+            .reserve(ask_fire && ask_needed[FIRST+port]), .push_valid(push_valid_q && needed_q),
+            .push_sector(base_q + {{(SECTOR_W - TOTAL_W){1'b0}}, number_q}),
+            .request_valid(port_valid[FIRST+port]), .request_ready(port_ready[FIRST+port]),
             .request_sector(port_sector[(FIRST+port)*SECTOR_W+:SECTOR_W]),
-            .request_slot  (port_slot[(FIRST+port)*SLOT_W+:SLOT_W]),
-            .write_valid   (write_valid[FIRST+port]),
-            .write_slot    (write_slot[(FIRST+port)*SLOT_W+:SLOT_W]),
-            .write_data    (write_data[(FIRST+port)*DATA_W+:DATA_W]),
-            .pop_valid     (arrived[FIRST+port]),
-            .pop_ready     (step_fire && use_needed[FIRST+port]),
-            .pop_data      (sector[(FIRST+port)*DATA_W+:DATA_W])
+            .request_slot(port_slot[(FIRST+port)*SLOT_W+:SLOT_W]),
+            .write_valid(write_valid[FIRST+port]),
+            .write_slot(write_slot[(FIRST+port)*SLOT_W+:SLOT_W]),
+            .write_data(write_data[(FIRST+port)*DATA_W+:DATA_W]),
+            .pop_valid(arrived[FIRST+port]), .pop_ready(step_fire && use_needed[FIRST+port]),
+            .pop_data(sector[(FIRST+port)*DATA_W+:DATA_W])
         );
       end
 
@@ -528,12 +470,9 @@ module plane_fetcher #(
       port_turn #(
           .PORTS(OWN)
       ) u_use_turn (
-          .total (use_total[lane*TOTAL_W+:TOTAL_W]),
-          .start (use_start[lane*START_W+:START_W]),
-          .step  (use_step),
-          .needed(use_needed[FIRST+:OWN]),
-          .number(unused_number),
-          .done  (use_done[lane])
+          .total(use_total[lane*TOTAL_W+:TOTAL_W]), .start(use_start[lane*START_W+:START_W]),
+          .step(use_step), .needed(use_needed[FIRST+:OWN]), .number(unused_number),
+          .done(use_done[lane])
       );
 
       wire [DATA_W-1:0] inherited;
@@ -547,20 +486,15 @@ module plane_fetcher #(
       sector_lane #(
           .PORTS(OWN)
       ) u_lane (
-          .clk          (clk),
-          .collect      (step_fire),
-          .collect_step (use_step),
+          .clk(clk),
+          .collect(step_fire), .collect_step(use_step),
           .collect_start(use_start[lane*START_W+:START_W]),
           .collect_total(use_total[lane*TOTAL_W+:TOTAL_W]),
           .collect_first(use_first[lane*SLOTS*TOTAL_W+:SLOTS*TOTAL_W]),
-          .collect_word (use_word[lane*SLOTS*3+:SLOTS*3]),
-          .collect_data (sector[FIRST*DATA_W+:OWN*DATA_W]),
-          .own          (own[lane]),
-          .own_last     (own_last[lane*DATA_W+:DATA_W]),
-          .inherited    (inherited),
-          .pick         (pick),
-          .shift        (shift),
-          .words        (words[lane*WORDS_W+:WORDS_W])
+          .collect_word(use_word[lane*SLOTS*3+:SLOTS*3]),
+          .collect_data(sector[FIRST*DATA_W+:OWN*DATA_W]),
+          .own(own[lane]), .own_last(own_last[lane*DATA_W+:DATA_W]), .inherited(inherited),
+          .pick(pick), .shift(shift), .words(words[lane*WORDS_W+:WORDS_W])
       );
     end
   endgenerate
@@ -586,27 +520,12 @@ module plane_fetcher #(
   plane_assembler #(
       .CTX_W(CTX_W)
   ) u_assembler (
-      .clk        (clk),
-      .rst(rst),
-      .clear      (stop),
-      .push_valid (s3_valid_q),
-      .push_ready (s4_ready),
-      .push_words (words),
-      .push_dim   (s3_dim),
-      .push_planes(s3_planes),
-      .push_shift (s3_shift),
-      .push_merge (s3_merge),
-      .push_close (s3_close),
-      .push_pass  (s3_pass),
-      .push_count (s3_count),
-      .push_last  (s3_last),
-      .push_ctx   (s3_ctx),
-      .pop_valid  (assembled),
-      .pop_ready  (vector_ready),
-      .pop_data   (vector_data),
-      .pop_count  (vector_count),
-      .pop_last   (vector_last),
-      .pop_ctx    (vector_ctx)
+      .clk(clk), .rst(rst), .clear(stop),
+      .push_valid(s3_valid_q), .push_ready(s4_ready), .push_words(words), .push_dim(s3_dim),
+      .push_planes(s3_planes), .push_shift(s3_shift), .push_merge(s3_merge), .push_close(s3_close),
+      .push_pass(s3_pass), .push_count(s3_count), .push_last(s3_last), .push_ctx(s3_ctx),
+      .pop_valid(assembled), .pop_ready(vector_ready), .pop_data(vector_data),
+      .pop_count(vector_count), .pop_last(vector_last), .pop_ctx(vector_ctx)
   );
 
   assign drained =

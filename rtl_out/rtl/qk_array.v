@@ -95,14 +95,11 @@ module qk_array #(
   stream_reg #(
       .WIDTH(QUERY_W)
   ) u_query_reg (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(query_valid),
-      .push_ready(query_ready),
-      .push_data ({query_ctx, query_add, query_dim, query_data}),
-      .pop_valid (next_valid),
-      .pop_ready (next_ready),
-      .pop_data  ({next_ctx, next_add, next_dim, next_query})
+      .clk(clk), .rst(rst),
+      .push_valid(query_valid), .push_ready(query_ready),
+      .push_data({query_ctx, query_add, query_dim, query_data}),
+      .pop_valid(next_valid), .pop_ready(next_ready),
+      .pop_data({next_ctx, next_add, next_dim, next_query})
   );
 
   // spread: multiplier e works on element e mod HEAD_DIM of it, which is element e mod D of the
@@ -171,11 +168,8 @@ module qk_array #(
       wire [SUM_W-1:0] sum;
 
       dot_product u_dot_product (
-          .clk  (clk),
-          .step (valid_q[3:0]),
-          .query(query_q[PART*LEAF*WIDTH+:LEAF*WIDTH]),
-          .key  (key_q[lane*LEAF*WIDTH+:LEAF*WIDTH]),
-          .sum  (sum)
+          .clk(clk), .step(valid_q[3:0]), .query(query_q[PART*LEAF*WIDTH+:LEAF*WIDTH]),
+          .key(key_q[lane*LEAF*WIDTH+:LEAF*WIDTH]), .sum(sum)
       );
 
       assign scores_32[lane*SCORE_W+:SCORE_W] = {{(SCORE_W - SUM_W){sum[SUM_W-1]}}, sum};
@@ -230,17 +224,13 @@ module qk_array #(
   wire                      unused_room;  // credits see to it
 
   stream_fifo #(
-      .WIDTH(SIDE_W + LEAVES * SCORE_W),
-      .DEPTH(CREDITS)
+      .WIDTH(SIDE_W + LEAVES * SCORE_W), .DEPTH(CREDITS)
   ) u_score_fifo (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(valid_q[STAGES-1]),
-      .push_ready(unused_room),
-      .push_data ({sides_q[(STAGES-2)*SIDE_W+:SIDE_W], scores}),
-      .pop_valid (fifo_valid),
-      .pop_ready (fifo_ready),
-      .pop_data  ({fifo_ctx, fifo_add, fifo_last, fifo_count, fifo_scores})
+      .clk(clk), .rst(rst),
+      .push_valid(valid_q[STAGES-1]), .push_ready(unused_room),
+      .push_data({sides_q[(STAGES-2)*SIDE_W+:SIDE_W], scores}),
+      .pop_valid(fifo_valid), .pop_ready(fifo_ready),
+      .pop_data({fifo_ctx, fifo_add, fifo_last, fifo_count, fifo_scores})
   );
 
   assign fifo_pop = fifo_valid && fifo_ready;

@@ -1001,37 +1001,21 @@ module register_file (
 
   assign channel_base = {
     channel_base_15_high_q, channel_base_15_low_q,
-
     channel_base_14_high_q, channel_base_14_low_q,
-
     channel_base_13_high_q, channel_base_13_low_q,
-
     channel_base_12_high_q, channel_base_12_low_q,
-
     channel_base_11_high_q, channel_base_11_low_q,
-
     channel_base_10_high_q, channel_base_10_low_q,
-
     channel_base_9_high_q, channel_base_9_low_q,
-
     channel_base_8_high_q, channel_base_8_low_q,
-
     channel_base_7_high_q, channel_base_7_low_q,
-
     channel_base_6_high_q, channel_base_6_low_q,
-
     channel_base_5_high_q, channel_base_5_low_q,
-
     channel_base_4_high_q, channel_base_4_low_q,
-
     channel_base_3_high_q, channel_base_3_low_q,
-
     channel_base_2_high_q, channel_base_2_low_q,
-
     channel_base_1_high_q, channel_base_1_low_q,
-
     channel_base_0_high_q, channel_base_0_low_q
-
   };
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
@@ -1045,134 +1029,70 @@ module register_file (
   reg  [ 7:0]                  waiting_q;  // commands in the queue
 
   stream_fifo #(
-      .WIDTH(1097),
-      .DEPTH(4)
+      .WIDTH(1097), .DEPTH(4)
   ) u_queue (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(rung),
-      .push_ready(queue_ready),
+      .clk(clk), .rst(rst), .push_valid(rung), .push_ready(queue_ready),
       .push_data ({
         {out_token_stride_high_q, out_token_stride_low_q},
-
         {out_head_stride_high_q, out_head_stride_low_q},
-
         {out_base_high_q, out_base_low_q},
-
         {v_lsb_token_stride_high_q, v_lsb_token_stride_low_q},
-
         {v_lsb_head_stride_high_q, v_lsb_head_stride_low_q},
-
         {v_lsb_base_high_q, v_lsb_base_low_q},
-
         {v_msb_token_stride_high_q, v_msb_token_stride_low_q},
-
         {v_msb_head_stride_high_q, v_msb_head_stride_low_q},
-
         {v_msb_base_high_q, v_msb_base_low_q},
-
         {k_lsb_token_stride_high_q, k_lsb_token_stride_low_q},
-
         {k_lsb_head_stride_high_q, k_lsb_head_stride_low_q},
-
         {k_lsb_base_high_q, k_lsb_base_low_q},
-
         {k_msb_token_stride_high_q, k_msb_token_stride_low_q},
-
         {k_msb_head_stride_high_q, k_msb_head_stride_low_q},
-
         {k_msb_base_high_q, k_msb_base_low_q},
-
         {q_token_stride_high_q, q_token_stride_low_q},
-
         {q_head_stride_high_q, q_head_stride_low_q},
-
         {q_base_high_q, q_base_low_q},
-
         key_mask_0_q,
-
         head_prune_q[31:16],
-
         head_prune_q[15:0],
-
         token_guards_after_q[31:16],
-
         token_guards_after_q[15:0],
-
         token_prune_after_q,
-
         token_guards_before_q[31:16],
-
         token_guards_before_q[15:0],
-
         token_prune_before_q,
-
         head_operations_q[15:8],
-
         head_operations_q[4],
-
         head_operations_q[3],
-
         head_operations_q[2],
-
         head_operations_q[0],
-
         token_operations_q[15:8],
-
         token_operations_q[4],
-
         token_operations_q[3],
-
         token_operations_q[2],
-
         token_operations_q[1],
-
         token_operations_q[0],
-
         output_scale_q[23:16],
-
         output_scale_q[15:0],
-
         scale_q[23:16],
-
         scale_q[15:0],
-
         value_ratio_q,
-
         value_bits_q[15:8],
-
         value_bits_q[7:0],
-
         key_bits_q[31:16],
-
         key_bits_q[15:8],
-
         key_bits_q[7:0],
-
         shape_q[31:16],
-
         shape_q[15:0],
-
         query_q,
-
         mode_q[23:16],
-
         mode_q[13],
-
         mode_q[12],
-
         mode_q[9:8],
-
         mode_q[5:4],
-
         mode_q[1],
-
         mode_q[0]
-
       }),
-      .pop_valid (command_valid),
-      .pop_ready (command_ready),
-      .pop_data  (queued)
+      .pop_valid(command_valid), .pop_ready(command_ready), .pop_data(queued)
   );
 
   assign command_mode_generation = queued[0];

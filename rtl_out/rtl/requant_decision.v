@@ -213,14 +213,9 @@ module requant_decision #(
   stream_reg #(
       .WIDTH(CTX_W + 1)
   ) u_pop_reg (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(valid_q[5]),
-      .push_ready(out_ready),
-      .push_data ({ctx_q[4*CTX_W+:CTX_W], redo}),
-      .pop_valid (pop_valid),
-      .pop_ready (pop_ready),
-      .pop_data  ({pop_ctx, pop_redo})
+      .clk(clk), .rst(rst),
+      .push_valid(valid_q[5]), .push_ready(out_ready), .push_data({ctx_q[4*CTX_W+:CTX_W], redo}),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data({pop_ctx, pop_redo})
   );
 
 endmodule

@@ -65,17 +65,12 @@ module rmw_ram #(
   wire [                WIDTH-1:0] rd_data;
 
   ram_1r1w #(
-      .WIDTH (WIDTH),
-      .DEPTH (DEPTH),
-      .ADDR_W(ADDR_W)
+      .WIDTH(WIDTH), .DEPTH(DEPTH), .ADDR_W(ADDR_W)
   ) u_ram (
-      .clk    (clk),
-      .wr_en  (valid_q[STAGES]),
-      .wr_addr(addr_q[(STAGES-1)*ADDR_W+:ADDR_W]),
+      .clk(clk),
+      .wr_en(valid_q[STAGES]), .wr_addr(addr_q[(STAGES-1)*ADDR_W+:ADDR_W]),
       .wr_data(results_q[WIDTH-1:0]),
-      .rd_en  (op_valid && same == {STAGES{1'b0}}),
-      .rd_addr(op_addr),
-      .rd_data(rd_data)
+      .rd_en(op_valid && same == {STAGES{1'b0}}), .rd_addr(op_addr), .rd_data(rd_data)
   );
 
   // ---- fetch: the word from the RAM, or from the operation that was `nearest` when this one began

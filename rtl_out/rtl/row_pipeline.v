@@ -219,15 +219,11 @@ module row_pipeline (
 
   // Queries come in the order of row slots, each of the command of its row.
   slot_table #(
-      .WIDTH(2),
-      .SLOTS(SLOTS)
+      .WIDTH(2), .SLOTS(SLOTS)
   ) u_row_dims (
-      .clk    (clk),
-      .wr_en  (row_set),
-      .wr_slot(row_slot),
-      .wr_data(row_dim),
-      .rd_slot(query_slot_q),
-      .rd_data(query_dim)
+      .clk(clk),
+      .wr_en(row_set), .wr_slot(row_slot), .wr_data(row_dim),
+      .rd_slot(query_slot_q), .rd_data(query_dim)
   );
 
   // ---- rows begin -------------------------------------------------------------------------------
@@ -238,17 +234,11 @@ module row_pipeline (
   wire [LENGTH_W-1:0] next_n;
 
   stream_fifo #(
-      .WIDTH(CTX_W + LENGTH_W),
-      .DEPTH(SLOTS)
+      .WIDTH(CTX_W + LENGTH_W), .DEPTH(SLOTS)
   ) u_order (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(order_valid),
-      .push_ready(order_ready),
-      .push_data ({order_ctx, order_n}),
-      .pop_valid (order_pop_valid),
-      .pop_ready (order_pop_ready),
-      .pop_data  ({next_ctx, next_n})
+      .clk(clk), .rst(rst),
+      .push_valid(order_valid), .push_ready(order_ready), .push_data({order_ctx, order_n}),
+      .pop_valid(order_pop_valid), .pop_ready(order_pop_ready), .pop_data({next_ctx, next_n})
   );
 
   wire                read_free;
@@ -266,35 +256,22 @@ module row_pipeline (
   assign row_begins      = read && !next_ctx[CTX_PASS];
 
   ram_1r1w #(
-      .WIDTH (QUERY_W),
-      .DEPTH (SLOTS),
-      .ADDR_W(SLOT_W)
+      .WIDTH(QUERY_W), .DEPTH(SLOTS), .ADDR_W(SLOT_W)
   ) u_queries (
-      .clk    (clk),
-      .wr_en  (query_write),
-      .wr_addr(query_slot_q),
-      .wr_data(query_data),
-      .rd_en  (read),
-      .rd_addr(next_ctx[CTX_ROW+:SLOT_W]),
-      .rd_data(rd_query)
+      .clk(clk),
+      .wr_en(query_write), .wr_addr(query_slot_q), .wr_data(query_data),
+      .rd_en(read), .rd_addr(next_ctx[CTX_ROW+:SLOT_W]), .rd_data(rd_query)
   );
 
   ram_reader #(
-      .WIDTH(QUERY_W),
-      .TAG_W(CTX_W + LENGTH_W)
+      .WIDTH(QUERY_W), .TAG_W(CTX_W + LENGTH_W)
   ) u_query_reader (
-      .clk      (clk),
-      .rst(rst),
-      .read_free(read_free),
-      .read_go  (read),
-      .read_tag ({next_ctx, next_n}),
-      .rd_data  (rd_query),
-      .rd_tag   (unused_tag),
-      .out_valid(fed_valid),
-      .out_ready(fed_ready),
-      .out_data (fed_query),
-      .out_tag  ({fed_ctx, fed_n}),
-      .idle     (unused_idle)
+      .clk(clk), .rst(rst),
+      .read_free(read_free), .read_go(read), .read_tag({next_ctx, next_n}),
+      .rd_data(rd_query), .rd_tag(unused_tag),
+      .out_valid(fed_valid), .out_ready(fed_ready), .out_data(fed_query),
+      .out_tag({fed_ctx, fed_n}),
+      .idle(unused_idle)
   );
 
   wire       query_ready, key_row_ready;
@@ -316,15 +293,11 @@ module row_pipeline (
   end
 
   slot_table #(
-      .WIDTH(2),
-      .SLOTS(COMMANDS)
+      .WIDTH(2), .SLOTS(COMMANDS)
   ) u_fed_dims (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data(table_dim),
-      .rd_slot(fed_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data(fed_dim)
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data(table_dim),
+      .rd_slot(fed_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data(fed_dim)
   );
 
   // ---- keys and scores --------------------------------------------------------------------------
@@ -348,70 +321,35 @@ module row_pipeline (
   beat_splitter #(
       .DEPTH(16)
   ) u_key_beats (
-      .clk         (clk),
-      .rst(rst),
-      .push_valid  (vector_valid && of_keys),
-      .push_ready  (keys_ready),
-      .push_data   (vector_data),
-      .push_count  (vector_count),
-      .push_last   (vector_last),
-      .push_through(vector_ctx[2]),
-      .push_dim    (vector_ctx[4:3]),
-      .pop_valid   (loaded_key_valid),
-      .pop_ready   (loaded_key_ready),
-      .pop_data    (loaded_key_data),
-      .pop_count   (loaded_key_count),
-      .pop_last    (loaded_key_last),
-      .pop_through (loaded_key_through)
+      .clk(clk), .rst(rst),
+      .push_valid(vector_valid && of_keys), .push_ready(keys_ready), .push_data(vector_data),
+      .push_count(vector_count), .push_last(vector_last), .push_through(vector_ctx[2]),
+      .push_dim(vector_ctx[4:3]),
+      .pop_valid(loaded_key_valid), .pop_ready(loaded_key_ready), .pop_data(loaded_key_data),
+      .pop_count(loaded_key_count), .pop_last(loaded_key_last), .pop_through(loaded_key_through)
   );
 
   key_buffer u_key_buffer (
-      .clk         (clk),
-      .rst(rst),
-      .load_valid  (loaded_key_valid),
-      .load_ready  (loaded_key_ready),
-      .load_data   (loaded_key_data),
-      .load_count  (loaded_key_count),
-      .load_last   (loaded_key_last),
-      .load_through(loaded_key_through),
-      .row_valid   (fed_valid && !fed_row_q),
-      .row_ready   (key_row_ready),
-      .row_n       (fed_n),
-      .row_dim     (fed_dim),
-      .row_release (fed_ctx[CTX_RELEASE]),
-      .row_through (fed_ctx[CTX_GENERATION]),
-      .key_valid   (key_valid),
-      .key_ready   (key_ready),
-      .key_data    (key_data),
-      .key_count   (key_count),
-      .key_last    (key_last)
+      .clk(clk), .rst(rst),
+      .load_valid(loaded_key_valid), .load_ready(loaded_key_ready), .load_data(loaded_key_data),
+      .load_count(loaded_key_count), .load_last(loaded_key_last), .load_through(loaded_key_through),
+      .row_valid(fed_valid && !fed_row_q), .row_ready(key_row_ready), .row_n(fed_n),
+      .row_dim(fed_dim), .row_release(fed_ctx[CTX_RELEASE]), .row_through(fed_ctx[CTX_GENERATION]),
+      .key_valid(key_valid), .key_ready(key_ready), .key_data(key_data), .key_count(key_count),
+      .key_last(key_last)
   );
 
   qk_array #(
       .CTX_W(CTX_W)
   ) u_qk_array (
-      .clk        (clk),
-      .rst(rst),
-      .query_valid(fed_valid && !fed_query_q),
-      .query_ready(query_ready),
-      .query_data (fed_query),
-      .query_dim  (fed_dim),
-      .query_add  (fed_ctx[CTX_PASS]),
-      .query_ctx  (fed_ctx),
-      .key_valid  (key_valid),
-      .key_ready  (key_ready),
-      .key_data   (key_data),
-      .key_count  (key_count),
-      .key_last   (key_last),
-      .base_valid (base_valid),
-      .base_ready (base_ready),
-      .base_scores(base_scores),
-      .pop_valid  (score_valid),
-      .pop_ready  (score_ready),
-      .pop_scores (score_scores),
-      .pop_count  (score_count),
-      .pop_last   (score_last),
-      .pop_ctx    (score_ctx)
+      .clk(clk), .rst(rst),
+      .query_valid(fed_valid && !fed_query_q), .query_ready(query_ready), .query_data(fed_query),
+      .query_dim(fed_dim), .query_add(fed_ctx[CTX_PASS]), .query_ctx(fed_ctx),
+      .key_valid(key_valid), .key_ready(key_ready), .key_data(key_data), .key_count(key_count),
+      .key_last(key_last),
+      .base_valid(base_valid), .base_ready(base_ready), .base_scores(base_scores),
+      .pop_valid(score_valid), .pop_ready(score_ready), .pop_scores(score_scores),
+      .pop_count(score_count), .pop_last(score_last), .pop_ctx(score_ctx)
   );
 
   // ---- scores of rows that may be redone --------------------------------------------------------
@@ -428,17 +366,13 @@ module row_pipeline (
   assign score_ready = taken_on && (store_room || !stored);
 
   stream_fifo #(
-      .WIDTH(VECTOR_LANES * SCORE_W + 3),
-      .DEPTH(1536)
+      .WIDTH(VECTOR_LANES * SCORE_W + 3), .DEPTH(1536)
   ) u_scores (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(score_valid && stored && taken_on),
-      .push_ready(store_room),
-      .push_data ({decided, score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
-      .pop_valid (store_valid),
-      .pop_ready (store_ready),
-      .pop_data  ({store_decided, store_last, store_used, base_scores})
+      .clk(clk), .rst(rst),
+      .push_valid(score_valid && stored && taken_on), .push_ready(store_room),
+      .push_data({decided, score_last, score_count != {VECTOR_W{1'b0}}, score_scores}),
+      .pop_valid(store_valid), .pop_ready(store_ready),
+      .pop_data({store_decided, store_last, store_used, base_scores})
   );
 
   wire fate_known = store_decided || fate_valid;
@@ -458,38 +392,22 @@ module row_pipeline (
   wire [                      5:0] beat_shift;
 
   lane_gearbox #(
-      .IN_LANES (VECTOR_LANES),
-      .OUT_LANES(SOFTMAX_LANES),
-      .DATA_W   (SCORE_W),
-      .USER_W   (CTX_W)
+      .IN_LANES(VECTOR_LANES), .OUT_LANES(SOFTMAX_LANES), .DATA_W(SCORE_W), .USER_W(CTX_W)
   ) u_score_gearbox (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(score_valid && !decided && (store_room || !stored)),
-      .push_ready(beat_room),
-      .push_data (score_scores),
-      .push_count(score_count),
-      .push_last (score_last),
-      .push_width(ALL_SCORES),
-      .push_user (score_ctx),
-      .pop_valid (beat_valid),
-      .pop_ready (beat_ready),
-      .pop_data  (beat_scores),
-      .pop_count (beat_count),
-      .pop_last  (beat_last),
-      .pop_user  (beat_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(score_valid && !decided && (store_room || !stored)), .push_ready(beat_room),
+      .push_data(score_scores), .push_count(score_count), .push_last(score_last),
+      .push_width(ALL_SCORES), .push_user(score_ctx),
+      .pop_valid(beat_valid), .pop_ready(beat_ready), .pop_data(beat_scores),
+      .pop_count(beat_count), .pop_last(beat_last), .pop_user(beat_ctx)
   );
 
   slot_table #(
-      .WIDTH(22),
-      .SLOTS(COMMANDS)
+      .WIDTH(22), .SLOTS(COMMANDS)
   ) u_scales (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_mant, table_shift}),
-      .rd_slot(beat_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data({beat_mant, beat_shift})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_mant, table_shift}),
+      .rd_slot(beat_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({beat_mant, beat_shift})
   );
 
   wire                            sum_valid, sum_ready;
@@ -507,59 +425,34 @@ module row_pipeline (
   softmax #(
       .CTX_W(CTX_W)
   ) u_softmax (
-      .clk          (clk),
-      .rst(rst),
-      .push_valid   (beat_valid),
-      .push_ready   (beat_ready),
-      .push_scores  (beat_scores),
-      .push_count   (beat_count),
-      .push_last    (beat_last),
-      .push_mant    (beat_mant),
-      .push_shift   (beat_shift),
-      .push_ctx     (beat_ctx),
-      .sum_valid    (sum_valid),
-      .sum_ready    (sum_ready),
-      .sum_sum      (sum_sum),
-      .sum_ctx      (sum_ctx),
-      .verdict_valid(judged_valid && fate_room && redo_room),
-      .verdict_ready(verdict_ready),
-      .verdict_drop (judged_redo),
-      .pop_valid    (prob_valid),
-      .pop_ready    (prob_ready),
-      .pop_probs    (prob_probs),
-      .pop_count    (prob_count),
-      .pop_last     (prob_last),
-      .pop_ctx      (prob_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(beat_valid), .push_ready(beat_ready), .push_scores(beat_scores),
+      .push_count(beat_count), .push_last(beat_last), .push_mant(beat_mant),
+      .push_shift(beat_shift), .push_ctx(beat_ctx),
+      .sum_valid(sum_valid), .sum_ready(sum_ready), .sum_sum(sum_sum), .sum_ctx(sum_ctx),
+      .verdict_valid(judged_valid && fate_room && redo_room), .verdict_ready(verdict_ready),
+      .verdict_drop(judged_redo),
+      .pop_valid(prob_valid), .pop_ready(prob_ready), .pop_probs(prob_probs),
+      .pop_count(prob_count), .pop_last(prob_last), .pop_ctx(prob_ctx)
   );
 
   slot_table #(
-      .WIDTH(PROB_W + 1),
-      .SLOTS(COMMANDS)
+      .WIDTH(PROB_W + 1), .SLOTS(COMMANDS)
   ) u_thresholds (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_auto, table_threshold}),
-      .rd_slot(sum_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data({sum_auto, sum_threshold})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_auto, table_threshold}),
+      .rd_slot(sum_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({sum_auto, sum_threshold})
   );
 
   requant_decision #(
       .CTX_W(CTX_W)
   ) u_decision (
-      .clk           (clk),
-      .rst(rst),
-      .push_valid    (sum_valid),
-      .push_ready    (sum_ready),
-      .push_sum      (sum_sum),
-      .push_threshold(sum_threshold),
-      .push_auto     (sum_auto && !sum_ctx[CTX_PASS]),
-      .push_force    (1'b0),
-      .push_ctx      (sum_ctx),
-      .pop_valid     (judged_valid),
-      .pop_ready     (judged_ready),
-      .pop_redo      (judged_redo),
-      .pop_ctx       (judged_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(sum_valid), .push_ready(sum_ready), .push_sum(sum_sum),
+      .push_threshold(sum_threshold), .push_auto(sum_auto && !sum_ctx[CTX_PASS]), .push_force(1'b0),
+      .push_ctx(sum_ctx),
+      .pop_valid(judged_valid), .pop_ready(judged_ready), .pop_redo(judged_redo),
+      .pop_ctx(judged_ctx)
   );
 
   // The verdict goes to the softmax, to the store of scores, and to whom the row is redone for;
@@ -569,31 +462,21 @@ module row_pipeline (
   assign judged_ready = verdict_ready && fate_room && redo_room;
 
   stream_fifo #(
-      .WIDTH(1),
-      .DEPTH(SLOTS)
+      .WIDTH(1), .DEPTH(SLOTS)
   ) u_fates (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(judged_valid && judged_ready && judged_stored),
-      .push_ready(fate_room),
-      .push_data (judged_redo),
-      .pop_valid (fate_valid),
-      .pop_ready (store_freed && !store_decided),
-      .pop_data  (fate_redo)
+      .clk(clk), .rst(rst),
+      .push_valid(judged_valid && judged_ready && judged_stored), .push_ready(fate_room),
+      .push_data(judged_redo),
+      .pop_valid(fate_valid), .pop_ready(store_freed && !store_decided), .pop_data(fate_redo)
   );
 
   stream_fifo #(
-      .WIDTH(CTX_W),
-      .DEPTH(SLOTS)
+      .WIDTH(CTX_W), .DEPTH(SLOTS)
   ) u_redo (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(judged_valid && judged_ready && judged_redo),
-      .push_ready(redo_room),
-      .push_data (judged_ctx),
-      .pop_valid (redo_valid),
-      .pop_ready (redo_ready),
-      .pop_data  (redo_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(judged_valid && judged_ready && judged_redo), .push_ready(redo_room),
+      .push_data(judged_ctx),
+      .pop_valid(redo_valid), .pop_ready(redo_ready), .pop_data(redo_ctx)
   );
 
   // ---- survivors --------------------------------------------------------------------------------
@@ -620,30 +503,20 @@ module row_pipeline (
   end
 
   slot_table #(
-      .WIDTH(LENGTH_W + 1),
-      .SLOTS(COMMANDS)
+      .WIDTH(LENGTH_W + 1), .SLOTS(COMMANDS)
   ) u_lengths (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_accumulate_tokens, table_n}),
-      .rd_slot(prob_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data({accumulate, prob_n})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_accumulate_tokens, table_n}),
+      .rd_slot(prob_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({accumulate, prob_n})
   );
 
   reg_fifo #(
-      .WIDTH(LENGTH_W),
-      .DEPTH(4)
+      .WIDTH(LENGTH_W), .DEPTH(4)
   ) u_asks (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(prob_valid && asks && word_room && tokens_ready),
-      .push_ready(ask_room),
-      .push_data (prob_n),
-      .pop_valid (id_list_valid),
-      .pop_ready (id_list_ready),
-      .pop_data  (id_list_n)
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(prob_valid && asks && word_room && tokens_ready), .push_ready(ask_room),
+      .push_data(prob_n),
+      .pop_valid(id_list_valid), .pop_ready(id_list_ready), .pop_data(id_list_n)
   );
 
   wire                    word_valid, word_ready, word_last;
@@ -652,26 +525,14 @@ module row_pipeline (
   wire [       CTX_W-1:0] word_ctx;
 
   lane_gearbox #(
-      .IN_LANES (SOFTMAX_LANES),
-      .OUT_LANES(LANES),
-      .DATA_W   (PROB_W),
-      .USER_W   (CTX_W)
+      .IN_LANES(SOFTMAX_LANES), .OUT_LANES(LANES), .DATA_W(PROB_W), .USER_W(CTX_W)
   ) u_prob_gearbox (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(prob_valid && tokens_ready && (ask_room || !asks)),
-      .push_ready(word_room),
-      .push_data (prob_probs),
-      .push_count(prob_count),
-      .push_last (prob_last),
-      .push_width(ALL_LANES),
-      .push_user (prob_ctx),
-      .pop_valid (word_valid),
-      .pop_ready (word_ready),
-      .pop_data  (word_probs),
-      .pop_count (word_count),
-      .pop_last  (word_last),
-      .pop_user  (word_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(prob_valid && tokens_ready && (ask_room || !asks)), .push_ready(word_room),
+      .push_data(prob_probs), .push_count(prob_count), .push_last(prob_last),
+      .push_width(ALL_LANES), .push_user(prob_ctx),
+      .pop_valid(word_valid), .pop_ready(word_ready), .pop_data(word_probs), .pop_count(word_count),
+      .pop_last(word_last), .pop_user(word_ctx)
   );
 
   // With each probability goes its token's id, or in a summarisation its position, which the value
@@ -719,36 +580,22 @@ module row_pipeline (
   wire [1:0] unused_pass;
 
   topk_engine u_topk_engine (
-      .clk          (clk),
-      .rst(rst),
-      .push_valid   (enters),
-      .push_ready   (engine_ready),
-      .push_keys    (word_probs),
-      .push_payloads(word_names),
-      .push_count   (word_count),
-      .push_last    (word_last),
-      .push_k       ({5'd0, word_k}),
-      .pop_valid    (top_valid),
-      .pop_ready    (top_ready),
-      .pop_keys     (top_probs),
-      .pop_payloads (top_names),
-      .pop_count    (top_count),
-      .pop_last     (top_last),
-      .pass_start   (unused_pass)
+      .clk(clk), .rst(rst),
+      .push_valid(enters), .push_ready(engine_ready), .push_keys(word_probs),
+      .push_payloads(word_names), .push_count(word_count), .push_last(word_last),
+      .push_k({5'd0, word_k}),
+      .pop_valid(top_valid), .pop_ready(top_ready), .pop_keys(top_probs), .pop_payloads(top_names),
+      .pop_count(top_count), .pop_last(top_last),
+      .pass_start(unused_pass)
   );
 
   stream_fifo #(
-      .WIDTH(CTX_W),
-      .DEPTH(SLOTS)
+      .WIDTH(CTX_W), .DEPTH(SLOTS)
   ) u_info (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(enters && word_first_q && engine_ready),
-      .push_ready(info_room),
-      .push_data (word_ctx),
-      .pop_valid (info_valid),
-      .pop_ready (top_valid && top_ready && top_last),
-      .pop_data  (info)
+      .clk(clk), .rst(rst),
+      .push_valid(enters && word_first_q && engine_ready), .push_ready(info_room),
+      .push_data(word_ctx),
+      .pop_valid(info_valid), .pop_ready(top_valid && top_ready && top_last), .pop_data(info)
   );
 
   // ---- survivors wait for their values; a generation's ids ask for them -------------------------
@@ -765,45 +612,32 @@ module row_pipeline (
   assign top_ready = info_valid && kept_room && names_room && call_room;
 
   stream_fifo #(
-      .WIDTH(LANES * (PROB_W + TOKEN_W) + COUNT_W + 1 + CTX_W),
-      .DEPTH(390)
+      .WIDTH(LANES * (PROB_W + TOKEN_W) + COUNT_W + 1 + CTX_W), .DEPTH(390)
   ) u_kept (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(top_valid && top_ready),
-      .push_ready(kept_room),
-      .push_data ({info, top_last, top_count, top_names, top_probs}),
-      .pop_valid (kept_valid),
-      .pop_ready (kept_ready),
-      .pop_data  ({kept_ctx, kept_last, kept_count, kept_names, kept_probs})
+      .clk(clk), .rst(rst),
+      .push_valid(top_valid && top_ready), .push_ready(kept_room),
+      .push_data({info, top_last, top_count, top_names, top_probs}),
+      .pop_valid(kept_valid), .pop_ready(kept_ready),
+      .pop_data({kept_ctx, kept_last, kept_count, kept_names, kept_probs})
   );
 
   stream_fifo #(
-      .WIDTH(LANES * TOKEN_W + COUNT_W + 1),
-      .DEPTH(390)
+      .WIDTH(LANES * TOKEN_W + COUNT_W + 1), .DEPTH(390)
   ) u_names (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(top_valid && top_ready && names_used),
-      .push_ready(names_room),
-      .push_data ({top_last, top_count, top_names}),
-      .pop_valid (kept_word_valid),
-      .pop_ready (kept_word_ready),
-      .pop_data  ({kept_word_last, kept_word_count, called_names})
+      .clk(clk), .rst(rst),
+      .push_valid(top_valid && top_ready && names_used), .push_ready(names_room),
+      .push_data({top_last, top_count, top_names}),
+      .pop_valid(kept_word_valid), .pop_ready(kept_word_ready),
+      .pop_data({kept_word_last, kept_word_count, called_names})
   );
 
   stream_fifo #(
-      .WIDTH(CTX_W),
-      .DEPTH(SLOTS)
+      .WIDTH(CTX_W), .DEPTH(SLOTS)
   ) u_calls (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(top_valid && top_ready && names_used && top_last),
-      .push_ready(call_room),
-      .push_data (info),
-      .pop_valid (values_valid),
-      .pop_ready (values_ready),
-      .pop_data  (values_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(top_valid && top_ready && names_used && top_last), .push_ready(call_room),
+      .push_data(info),
+      .pop_valid(values_valid), .pop_ready(values_ready), .pop_data(values_ctx)
   );
 
   generate
@@ -828,15 +662,11 @@ module row_pipeline (
   wire [                              1:0] pick_dim;
 
   slot_table #(
-      .WIDTH(2),
-      .SLOTS(COMMANDS)
+      .WIDTH(2), .SLOTS(COMMANDS)
   ) u_kept_dims (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data(table_dim),
-      .rd_slot(kept_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data(kept_dim)
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data(table_dim),
+      .rd_slot(kept_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data(kept_dim)
   );
 
   generate
@@ -851,26 +681,14 @@ module row_pipeline (
   endgenerate
 
   lane_gearbox #(
-      .IN_LANES (LANES),
-      .OUT_LANES(VECTOR_LANES),
-      .DATA_W   (PROB_W + TOKEN_W),
-      .USER_W   (CTX_W + 2)
+      .IN_LANES(LANES), .OUT_LANES(VECTOR_LANES), .DATA_W(PROB_W + TOKEN_W), .USER_W(CTX_W + 2)
   ) u_kept_gearbox (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(kept_valid),
-      .push_ready(kept_ready),
-      .push_data (kept_pairs),
-      .push_count(kept_count),
-      .push_last (kept_last),
-      .push_width(ALL_VECTORS >> kept_dim),
-      .push_user ({kept_ctx, kept_dim}),
-      .pop_valid (pick_valid),
-      .pop_ready (pick_ready),
-      .pop_data  (pick_pairs),
-      .pop_count (pick_count),
-      .pop_last  (pick_last),
-      .pop_user  ({pick_ctx, pick_dim})
+      .clk(clk), .rst(rst),
+      .push_valid(kept_valid), .push_ready(kept_ready), .push_data(kept_pairs),
+      .push_count(kept_count), .push_last(kept_last), .push_width(ALL_VECTORS >> kept_dim),
+      .push_user({kept_ctx, kept_dim}),
+      .pop_valid(pick_valid), .pop_ready(pick_ready), .pop_data(pick_pairs), .pop_count(pick_count),
+      .pop_last(pick_last), .pop_user({pick_ctx, pick_dim})
   );
 
   wire                           part_valid, part_ready, part_last;
@@ -890,66 +708,35 @@ module row_pipeline (
   beat_splitter #(
       .DEPTH(2)
   ) u_value_beats (
-      .clk         (clk),
-      .rst(rst),
-      .push_valid  (vector_valid && of_values),
-      .push_ready  (values_load_ready),
-      .push_data   (vector_data),
-      .push_count  (vector_count),
-      .push_last   (vector_last),
-      .push_through(vector_ctx[2]),
-      .push_dim    (vector_ctx[4:3]),
-      .pop_valid   (loaded_valid),
-      .pop_ready   (loaded_ready),
-      .pop_data    (loaded_data),
-      .pop_count   (loaded_count),
-      .pop_last    (loaded_last),
-      .pop_through (loaded_through)
+      .clk(clk), .rst(rst),
+      .push_valid(vector_valid && of_values), .push_ready(values_load_ready),
+      .push_data(vector_data), .push_count(vector_count), .push_last(vector_last),
+      .push_through(vector_ctx[2]), .push_dim(vector_ctx[4:3]),
+      .pop_valid(loaded_valid), .pop_ready(loaded_ready), .pop_data(loaded_data),
+      .pop_count(loaded_count), .pop_last(loaded_last), .pop_through(loaded_through)
   );
 
   value_buffer #(
       .CTX_W(CTX_W)
   ) u_value_buffer (
-      .clk           (clk),
-      .rst(rst),
-      .load_valid    (loaded_valid),
-      .load_ready    (loaded_ready),
-      .load_data     (loaded_data),
-      .load_count    (loaded_count),
-      .load_last     (loaded_last),
-      .load_through  (loaded_through),
-      .pick_valid    (pick_valid),
-      .pick_ready    (pick_ready),
-      .pick_positions(pick_positions),
-      .pick_probs    (pick_probs),
-      .pick_count    (pick_count),
-      .pick_last     (pick_last),
-      .pick_dim      (pick_dim),
-      .pick_release  (pick_ctx[CTX_RELEASE]),
-      .pick_through  (pick_ctx[CTX_GENERATION]),
-      .pick_ctx      (pick_ctx),
-      .prob_valid    (part_valid),
-      .prob_ready    (part_ready),
-      .prob_probs    (part_probs),
-      .prob_count    (part_count),
-      .prob_last     (part_last),
-      .prob_dim      (part_dim),
-      .prob_ctx      (part_ctx),
-      .value_valid   (value_valid),
-      .value_ready   (value_ready),
-      .value_data    (value_data)
+      .clk(clk), .rst(rst),
+      .load_valid(loaded_valid), .load_ready(loaded_ready), .load_data(loaded_data),
+      .load_count(loaded_count), .load_last(loaded_last), .load_through(loaded_through),
+      .pick_valid(pick_valid), .pick_ready(pick_ready), .pick_positions(pick_positions),
+      .pick_probs(pick_probs), .pick_count(pick_count), .pick_last(pick_last), .pick_dim(pick_dim),
+      .pick_release(pick_ctx[CTX_RELEASE]), .pick_through(pick_ctx[CTX_GENERATION]),
+      .pick_ctx(pick_ctx),
+      .prob_valid(part_valid), .prob_ready(part_ready), .prob_probs(part_probs),
+      .prob_count(part_count), .prob_last(part_last), .prob_dim(part_dim), .prob_ctx(part_ctx),
+      .value_valid(value_valid), .value_ready(value_ready), .value_data(value_data)
   );
 
   slot_table #(
-      .WIDTH(22),
-      .SLOTS(COMMANDS)
+      .WIDTH(22), .SLOTS(COMMANDS)
   ) u_out_scales (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_out_mant, table_out_shift}),
-      .rd_slot(part_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data({part_mant, part_shift})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_out_mant, table_out_shift}),
+      .rd_slot(part_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({part_mant, part_shift})
   );
 
   wire                          out_valid, out_ready, out_last;
@@ -962,29 +749,15 @@ module row_pipeline (
   av_array #(
       .CTX_W(CTX_W)
   ) u_av_array (
-      .clk            (clk),
-      .rst(rst),
-      .prob_valid     (part_valid),
-      .prob_ready     (part_ready),
-      .prob_probs     (part_probs),
-      .prob_count     (part_count),
-      .prob_last      (part_last),
-      .prob_dim       (part_dim),
-      .prob_mant      (part_mant),
-      .prob_shift     (part_shift),
-      .prob_ctx       (part_ctx),
-      .value_valid    (value_valid),
-      .value_ready    (value_ready),
-      .value_data     (value_data),
-      .pop_valid      (out_valid),
-      .pop_ready      (out_ready),
-      .pop_data       (out_data),
-      .pop_last       (out_last),
-      .pop_ctx        (out_ctx),
-      .magnitude_valid(sum_of_row_valid),
-      .magnitude_ready(sum_of_row_ready),
-      .magnitude_sum  (sum_of_row),
-      .magnitude_ctx  (sum_of_row_ctx)
+      .clk(clk), .rst(rst),
+      .prob_valid(part_valid), .prob_ready(part_ready), .prob_probs(part_probs),
+      .prob_count(part_count), .prob_last(part_last), .prob_dim(part_dim), .prob_mant(part_mant),
+      .prob_shift(part_shift), .prob_ctx(part_ctx),
+      .value_valid(value_valid), .value_ready(value_ready), .value_data(value_data),
+      .pop_valid(out_valid), .pop_ready(out_ready), .pop_data(out_data), .pop_last(out_last),
+      .pop_ctx(out_ctx),
+      .magnitude_valid(sum_of_row_valid), .magnitude_ready(sum_of_row_ready),
+      .magnitude_sum(sum_of_row), .magnitude_ctx(sum_of_row_ctx)
   );
 
   // ---- outputs, to their place ------------------------------------------------------------------
@@ -996,15 +769,11 @@ module row_pipeline (
   endgenerate
 
   slot_table #(
-      .WIDTH(WORD_W),
-      .SLOTS(SLOTS)
+      .WIDTH(WORD_W), .SLOTS(SLOTS)
   ) u_places (
-      .clk    (clk),
-      .wr_en  (row_set),
-      .wr_slot(row_slot),
-      .wr_data(row_place),
-      .rd_slot(out_ctx[CTX_ROW+:SLOT_W]),
-      .rd_data(place_word)
+      .clk(clk),
+      .wr_en(row_set), .wr_slot(row_slot), .wr_data(row_place),
+      .rd_slot(out_ctx[CTX_ROW+:SLOT_W]), .rd_data(place_word)
   );
 
   assign row_valid     = out_valid;
@@ -1021,15 +790,11 @@ module row_pipeline (
   wire [4:0] head_shift;
 
   slot_table #(
-      .WIDTH(6),
-      .SLOTS(COMMANDS)
+      .WIDTH(6), .SLOTS(COMMANDS)
   ) u_head_shifts (
-      .clk    (clk),
-      .wr_en  (table_set),
-      .wr_slot(table_slot),
-      .wr_data({table_accumulate_heads, table_head_shift}),
-      .rd_slot(sum_of_row_ctx[CTX_COMMAND+:COMMAND_W]),
-      .rd_data({count_heads, head_shift})
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_accumulate_heads, table_head_shift}),
+      .rd_slot(sum_of_row_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({count_heads, head_shift})
   );
 
   assign magnitude_valid  = sum_of_row_valid && count_heads;

@@ -220,15 +220,9 @@ module row_sequencer (
   wire [   LENGTH_W-1:0] k = up[16+:LENGTH_W];
 
   multiplier #(
-      .A_W (RATIO_W + 1),
-      .B_W (LENGTH_W),
-      .DROP(1)
+      .A_W(RATIO_W + 1), .B_W(LENGTH_W), .DROP(1)
   ) u_weighted (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      ({command_ratio, 1'b0}),
-      .b      (layer_n),
-      .product(whole_weighted)
+      .clk(clk), .en(1'b1), .a({command_ratio, 1'b0}), .b(layer_n), .product(whole_weighted)
   );
 
   // ---- queries of a summarisation ---------------------------------------------------------------

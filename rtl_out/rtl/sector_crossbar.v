@@ -131,11 +131,8 @@ module sector_crossbar (
           round_robin #(
               .N(CHANNELS)
           ) u_turn (
-              .clk    (clk),
-              .rst(rst),
-              .request(offered[AT*CHANNELS+:CHANNELS]),
-              .taken  (grant != {CHANNELS{1'b0}}),
-              .grant  (grant)
+              .clk(clk), .rst(rst), .request(offered[AT*CHANNELS+:CHANNELS]),
+              .taken(grant != {CHANNELS{1'b0}}), .grant(grant)
           );
 
           assign fetched[AT*CHANNELS+:CHANNELS] = grant;
@@ -226,11 +223,8 @@ module sector_crossbar (
         round_robin #(
             .N(MEMBERS)
         ) u_turn (
-            .clk    (clk),
-            .rst(rst),
-            .request(wanted[AT*MEMBERS+:MEMBERS]),
-            .taken  (enter),
-            .grant  (grant)
+            .clk(clk), .rst(rst), .request(wanted[AT*MEMBERS+:MEMBERS]), .taken(enter),
+            .grant(grant)
         );
 
         assign granted[AT*MEMBERS+:MEMBERS] = grant & {MEMBERS{queue_ready}};
@@ -245,32 +239,22 @@ module sector_crossbar (
         end
 
         reg_fifo #(
-            .WIDTH(ASK_W),
-            .DEPTH(QUEUE)
+            .WIDTH(ASK_W), .DEPTH(QUEUE)
         ) u_queue (
-            .clk       (clk),
-            .rst(rst),
-            .clear     (clear),
-            .push_valid(enter),
-            .push_ready(queue_ready),
-            .push_data (chosen),
-            .pop_valid (queued_valid[kind]),
-            .pop_ready (queued_ready[kind]),
-            .pop_data  (queued[kind*ASK_W+:ASK_W])
+            .clk(clk), .rst(rst), .clear(clear),
+            .push_valid(enter), .push_ready(queue_ready), .push_data(chosen),
+            .pop_valid(queued_valid[kind]), .pop_ready(queued_ready[kind]),
+            .pop_data(queued[kind*ASK_W+:ASK_W])
         );
 
         reg_fifo #(
-            .WIDTH(MEMBER_W + SLOT_W + DATA_W),
-            .DEPTH(RETURNS)
+            .WIDTH(MEMBER_W + SLOT_W + DATA_W), .DEPTH(RETURNS)
         ) u_returns (
-            .clk       (clk),
-            .rst(rst),
-            .clear     (clear),
+            .clk(clk), .rst(rst), .clear(clear),
             .push_valid(response && !dropped && tag_class == (kind != 0)),
             .push_ready(back_room[kind]),
-            .push_data ({tag_member, tag_slot, response_data[channel*DATA_W+:DATA_W]}),
-            .pop_valid (back_valid[AT]),
-            .pop_ready (back_ready[AT]),
+            .push_data({tag_member, tag_slot, response_data[channel*DATA_W+:DATA_W]}),
+            .pop_valid(back_valid[AT]), .pop_ready(back_ready[AT]),
             .pop_data  ({back_member[AT*MEMBER_W+:MEMBER_W], back_slot[AT*SLOT_W+:SLOT_W],
                          back_data[AT*DATA_W+:DATA_W]})
         );
@@ -316,17 +300,11 @@ module sector_crossbar (
       assign request_address[channel*ADDR_W+:ADDR_W] = {{CHANNEL_W{1'b0}}, offer_q, 5'd0};
 
       stream_fifo #(
-          .WIDTH(11),
-          .DEPTH(TAGS)
+          .WIDTH(11), .DEPTH(TAGS)
       ) u_tags (
-          .clk       (clk),
-          .rst(rst),
-          .push_valid(load),
-          .push_ready(tags_ready),
-          .push_data ({turn, next[SLOT_W+MEMBER_W-1:0]}),
-          .pop_valid (tag_valid),
-          .pop_ready (response),
-          .pop_data  ({tag_class, tag_member, tag_slot})
+          .clk(clk), .rst(rst),
+          .push_valid(load), .push_ready(tags_ready), .push_data({turn, next[SLOT_W+MEMBER_W-1:0]}),
+          .pop_valid(tag_valid), .pop_ready(response), .pop_data({tag_class, tag_member, tag_slot})
       );
 
       assign response_ready[channel] = tag_valid && (dropped || back_room[tag_class]);

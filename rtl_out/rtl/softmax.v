@@ -118,49 +118,34 @@ module softmax #(
   wire                     issue;  // a beat goes on to its exponentials
 
   stream_fifo #(
-      .WIDTH(LANES * SCORE_W + COUNT_W + 1),
-      .DEPTH(SCORE_DEPTH)
+      .WIDTH(LANES * SCORE_W + COUNT_W + 1), .DEPTH(SCORE_DEPTH)
   ) u_scores (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_data ({push_last, push_count, push_scores}),
-      .pop_valid (beat_valid),
-      .pop_ready (issue),
-      .pop_data  ({beat_last, beat_count, beat_scores})
+      .clk(clk), .rst(rst),
+      .push_valid(push_valid), .push_ready(push_ready),
+      .push_data({push_last, push_count, push_scores}),
+      .pop_valid(beat_valid), .pop_ready(issue), .pop_data({beat_last, beat_count, beat_scores})
   );
 
   softmax_max #(
       .TAG_W(CTX_W + SHIFT_W + MANT_W)
   ) u_max (
-      .clk        (clk),
-      .rst(rst),
-      .push_valid (push),
-      .push_scores(push_scores),
-      .push_count (push_count),
-      .push_last  (push_last),
-      .push_tag   ({push_ctx, push_shift, push_mant}),
-      .pop_valid  (max_valid),
-      .pop_maximum(max_maximum),
-      .pop_tag    ({max_ctx, max_shift, max_mant})
+      .clk(clk), .rst(rst),
+      .push_valid(push), .push_scores(push_scores), .push_count(push_count), .push_last(push_last),
+      .push_tag({push_ctx, push_shift, push_mant}),
+      .pop_valid(max_valid), .pop_maximum(max_maximum), .pop_tag({max_ctx, max_shift, max_mant})
   );
 
   // Every row here has a beat at least among the scores, so that there is room for its maximum.
   wire unused_max_ready;
 
   stream_fifo #(
-      .WIDTH(SCORE_W + MANT_W + SHIFT_W + CTX_W),
-      .DEPTH(MAX_DEPTH)
+      .WIDTH(SCORE_W + MANT_W + SHIFT_W + CTX_W), .DEPTH(MAX_DEPTH)
   ) u_maxima (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(max_valid),
-      .push_ready(unused_max_ready),
-      .push_data ({max_ctx, max_shift, max_mant, max_maximum}),
-      .pop_valid (row_valid),
-      .pop_ready (issue && beat_last),
-      .pop_data  ({row_ctx, row_shift, row_mant, row_maximum})
+      .clk(clk), .rst(rst),
+      .push_valid(max_valid), .push_ready(unused_max_ready),
+      .push_data({max_ctx, max_shift, max_mant, max_maximum}),
+      .pop_valid(row_valid), .pop_ready(issue && beat_last),
+      .pop_data({row_ctx, row_shift, row_mant, row_maximum})
   );
 
   // ---- room for what comes of a beat ------------------------------------------------------------
@@ -203,31 +188,19 @@ module softmax #(
   softmax_exp #(
       .TAG_W(COUNT_W + 1)
   ) u_exp (
-      .clk         (clk),
-      .rst(rst),
-      .push_valid  (issue),
-      .push_scores (beat_scores),
-      .push_maximum(row_maximum),
-      .push_mant   (row_mant),
-      .push_shift  (row_shift),
-      .push_tag    ({beat_last, beat_count}),
-      .pop_valid   (exp_valid),
-      .pop_exps    (exps),
-      .pop_tag     ({exp_last, exp_count})
+      .clk(clk), .rst(rst),
+      .push_valid(issue), .push_scores(beat_scores), .push_maximum(row_maximum),
+      .push_mant(row_mant), .push_shift(row_shift), .push_tag({beat_last, beat_count}),
+      .pop_valid(exp_valid), .pop_exps(exps), .pop_tag({exp_last, exp_count})
   );
 
   wire             total_valid;
   wire [SUM_W-1:0] total;
 
   softmax_sum u_sum (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(exp_valid),
-      .push_exps (exps),
-      .push_count(exp_count),
-      .push_last (exp_last),
-      .pop_valid (total_valid),
-      .pop_sum   (total)
+      .clk(clk), .rst(rst),
+      .push_valid(exp_valid), .push_exps(exps), .push_count(exp_count), .push_last(exp_last),
+      .pop_valid(total_valid), .pop_sum(total)
   );
 
   wire unused_sums_ready;
@@ -235,31 +208,19 @@ module softmax #(
   wire unused_sum_ctx_valid;  // there since the row's last beat started
 
   stream_fifo #(
-      .WIDTH(SUM_W),
-      .DEPTH(SUM_DEPTH)
+      .WIDTH(SUM_W), .DEPTH(SUM_DEPTH)
   ) u_sums (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(total_valid),
-      .push_ready(unused_sums_ready),
-      .push_data (total),
-      .pop_valid (sum_valid),
-      .pop_ready (sum_ready),
-      .pop_data  (sum_sum)
+      .clk(clk), .rst(rst),
+      .push_valid(total_valid), .push_ready(unused_sums_ready), .push_data(total),
+      .pop_valid(sum_valid), .pop_ready(sum_ready), .pop_data(sum_sum)
   );
 
   stream_fifo #(
-      .WIDTH(CTX_W),
-      .DEPTH(SUM_DEPTH)
+      .WIDTH(CTX_W), .DEPTH(SUM_DEPTH)
   ) u_sum_ctxs (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(issue_last),
-      .push_ready(unused_sum_ctxs_ready),
-      .push_data (row_ctx),
-      .pop_valid (unused_sum_ctx_valid),
-      .pop_ready (sum_taken),
-      .pop_data  (sum_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(issue_last), .push_ready(unused_sum_ctxs_ready), .push_data(row_ctx),
+      .pop_valid(unused_sum_ctx_valid), .pop_ready(sum_taken), .pop_data(sum_ctx)
   );
 
   // ---- factors wait for their row's reciprocal and verdict --------------------------------------
@@ -276,12 +237,8 @@ module softmax #(
   wire [      FACTOR_W-1:0] reciprocal;
 
   softmax_reciprocal u_reciprocal (
-      .clk           (clk),
-      .rst(rst),
-      .push_valid    (total_valid),
-      .push_sum      (total[SUM_W-1:E-M]),
-      .pop_valid     (reciprocal_valid),
-      .pop_reciprocal(reciprocal)
+      .clk(clk), .rst(rst), .push_valid(total_valid), .push_sum(total[SUM_W-1:E-M]),
+      .pop_valid(reciprocal_valid), .pop_reciprocal(reciprocal)
   );
 
   wire                      factor_valid;
@@ -303,59 +260,37 @@ module softmax #(
   wire                      unused_ctx_valid;  // there since the row's last beat started
 
   stream_fifo #(
-      .WIDTH(LANES * FACTOR_W + COUNT_W + 1),
-      .DEPTH(FACTOR_DEPTH)
+      .WIDTH(LANES * FACTOR_W + COUNT_W + 1), .DEPTH(FACTOR_DEPTH)
   ) u_factors (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(exp_valid),
-      .push_ready(unused_factors_ready),
-      .push_data ({exp_last, exp_count, factors}),
-      .pop_valid (factor_valid),
-      .pop_ready (factor_taken),
-      .pop_data  ({factor_last, factor_count, factor_factors})
+      .clk(clk), .rst(rst),
+      .push_valid(exp_valid), .push_ready(unused_factors_ready),
+      .push_data({exp_last, exp_count, factors}),
+      .pop_valid(factor_valid), .pop_ready(factor_taken),
+      .pop_data({factor_last, factor_count, factor_factors})
   );
 
   stream_fifo #(
-      .WIDTH(FACTOR_W),
-      .DEPTH(FACTOR_DEPTH)
+      .WIDTH(FACTOR_W), .DEPTH(FACTOR_DEPTH)
   ) u_reciprocals (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(reciprocal_valid),
-      .push_ready(unused_reciprocals_ready),
-      .push_data (reciprocal),
-      .pop_valid (ready_reciprocal_valid),
-      .pop_ready (row_done),
-      .pop_data  (ready_reciprocal)
+      .clk(clk), .rst(rst),
+      .push_valid(reciprocal_valid), .push_ready(unused_reciprocals_ready), .push_data(reciprocal),
+      .pop_valid(ready_reciprocal_valid), .pop_ready(row_done), .pop_data(ready_reciprocal)
   );
 
   stream_fifo #(
-      .WIDTH(1),
-      .DEPTH(FACTOR_DEPTH)
+      .WIDTH(1), .DEPTH(FACTOR_DEPTH)
   ) u_verdicts (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(verdict_valid),
-      .push_ready(verdict_ready),
-      .push_data (verdict_drop),
-      .pop_valid (ready_verdict_valid),
-      .pop_ready (row_done),
-      .pop_data  (ready_drop)
+      .clk(clk), .rst(rst),
+      .push_valid(verdict_valid), .push_ready(verdict_ready), .push_data(verdict_drop),
+      .pop_valid(ready_verdict_valid), .pop_ready(row_done), .pop_data(ready_drop)
   );
 
   stream_fifo #(
-      .WIDTH(CTX_W),
-      .DEPTH(FACTOR_DEPTH)
+      .WIDTH(CTX_W), .DEPTH(FACTOR_DEPTH)
   ) u_ctxs (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(issue_last),
-      .push_ready(unused_ctxs_ready),
-      .push_data (row_ctx),
-      .pop_valid (unused_ctx_valid),
-      .pop_ready (row_done),
-      .pop_data  (ready_ctx)
+      .clk(clk), .rst(rst),
+      .push_valid(issue_last), .push_ready(unused_ctxs_ready), .push_data(row_ctx),
+      .pop_valid(unused_ctx_valid), .pop_ready(row_done), .pop_data(ready_ctx)
   );
 
   // ---- the last product: a dropped row's factors are taken, but go nowhere ----------------------
@@ -392,16 +327,10 @@ module softmax #(
       wire [P+1:0] prob;  // rounded half up, at most 2^P
 
       multiplier #(
-          .A_W  (FACTOR_W),
-          .B_W  (FACTOR_W),
-          .DROP (DROP_W),
-          .ROUND(1)
+          .A_W(FACTOR_W), .B_W(FACTOR_W), .DROP(DROP_W), .ROUND(1)
       ) u_product (
-          .clk    (clk),
-          .en     (product_ready),
-          .a      (factor_factors[lane*FACTOR_W+:FACTOR_W]),
-          .b      (ready_reciprocal),
-          .product(prob)
+          .clk(clk), .en(product_ready), .a(factor_factors[lane*FACTOR_W+:FACTOR_W]),
+          .b(ready_reciprocal), .product(prob)
       );
 
       assign probs[lane*P+:P] = (prob[P+1:P] != 2'b00) ? {P{1'b1}} : prob[P-1:0];
@@ -411,14 +340,11 @@ module softmax #(
   stream_reg #(
       .WIDTH(LANES * P + COUNT_W + 1 + CTX_W)
   ) u_pop_reg (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(product_valid_q),
-      .push_ready(out_ready),
-      .push_data ({product_ctx_q, product_last_q, product_count_q, probs}),
-      .pop_valid (pop_valid),
-      .pop_ready (pop_ready),
-      .pop_data  ({pop_ctx, pop_last, pop_count, pop_probs})
+      .clk(clk), .rst(rst),
+      .push_valid(product_valid_q), .push_ready(out_ready),
+      .push_data({product_ctx_q, product_last_q, product_count_q, probs}),
+      .pop_valid(pop_valid), .pop_ready(pop_ready),
+      .pop_data({pop_ctx, pop_last, pop_count, pop_probs})
   );
 
 endmodule

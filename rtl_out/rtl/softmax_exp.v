@@ -64,12 +64,9 @@ module softmax_exp #(
   assign pop_valid = valid_q[LATENCY-1];
 
   delay_line #(
-      .WIDTH(TAG_W),
-      .DEPTH(LATENCY)
+      .WIDTH(TAG_W), .DEPTH(LATENCY)
   ) u_tag (
-      .clk     (clk),
-      .data_in (push_tag),
-      .data_out(pop_tag)
+      .clk(clk), .data_in(push_tag), .data_out(pop_tag)
   );
 
   // ---- stage 1: the difference; the scale with bit 15 of its mantissa set -----------------------
@@ -167,15 +164,9 @@ module softmax_exp #(
       wire [OCTAVE_W+F:0] y;  // its top bit is set from 32 on
 
       multiplier #(
-          .A_W  (WINDOW_W),
-          .B_W  (MANT_W),
-          .DROP (MANT_W + 1),
-          .ROUND(0)
+          .A_W(WINDOW_W), .B_W(MANT_W), .DROP(MANT_W + 1), .ROUND(0)
       ) u_scale (
-          .clk    (clk),
-          .en     (1'b1),
-          .a      (s2_aligned_q[lane*WINDOW_W+:WINDOW_W]),
-          .b      (s2_mant_q),
+          .clk(clk), .en(1'b1), .a(s2_aligned_q[lane*WINDOW_W+:WINDOW_W]), .b(s2_mant_q),
           .product(y)
       );
 
@@ -195,18 +186,13 @@ module softmax_exp #(
       wire [         G:0] exp_fraction;
 
       delay_line #(
-          .WIDTH(OCTAVE_W + 1),
-          .DEPTH(FRACTION_LATENCY)
+          .WIDTH(OCTAVE_W + 1), .DEPTH(FRACTION_LATENCY)
       ) u_octave (
-          .clk     (clk),
-          .data_in ({s4_zero_q, s4_octave_q}),
-          .data_out({zero, octave})
+          .clk(clk), .data_in({s4_zero_q, s4_octave_q}), .data_out({zero, octave})
       );
 
       softmax_fraction u_fraction (
-          .clk(clk),
-          .f  (s4_fraction_q),
-          .g  (exp_fraction)
+          .clk(clk), .f(s4_fraction_q), .g(exp_fraction)
       );
 
       reg [E:0] exp_q;

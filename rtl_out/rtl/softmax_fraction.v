@@ -45,16 +45,9 @@ module softmax_fraction (
   reg  [H4_W-1:0] h4_q;
 
   multiplier #(
-      .A_W  (F - 6),
-      .B_W  (H5_W),
-      .DROP (F - 6),
-      .ROUND(0)
+      .A_W(F - 6), .B_W(H5_W), .DROP(F - 6), .ROUND(0)
   ) u_step4 (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      (f[F-1:6]),
-      .b      (h5),
-      .product(fall4)
+      .clk(clk), .en(1'b1), .a(f[F-1:6]), .b(h5), .product(fall4)
   );
 
   always @(posedge clk) h4_q <= C4 - {{(H4_W - H5_W){1'b0}}, fall4};
@@ -64,28 +57,18 @@ module softmax_fraction (
   wire [F-1:0] f3;  // f, 2 cycles later
 
   delay_line #(
-      .WIDTH(F),
-      .DEPTH(2)
+      .WIDTH(F), .DEPTH(2)
   ) u_f3 (
-      .clk     (clk),
-      .data_in (f),
-      .data_out(f3)
+      .clk(clk), .data_in(f), .data_out(f3)
   );
 
   wire [H4_W-1:0] fall3;
   reg  [H3_W-1:0] h3_q;
 
   multiplier #(
-      .A_W  (F - 4),
-      .B_W  (H4_W),
-      .DROP (F - 4),
-      .ROUND(0)
+      .A_W(F - 4), .B_W(H4_W), .DROP(F - 4), .ROUND(0)
   ) u_step3 (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      (f3[F-1:4]),
-      .b      (h4_q),
-      .product(fall3)
+      .clk(clk), .en(1'b1), .a(f3[F-1:4]), .b(h4_q), .product(fall3)
   );
 
   always @(posedge clk) h3_q <= C3 - {{(H3_W - H4_W){1'b0}}, fall3};
@@ -95,28 +78,18 @@ module softmax_fraction (
   wire [F-1:0] f2;  // f, 4 cycles later
 
   delay_line #(
-      .WIDTH(F),
-      .DEPTH(2)
+      .WIDTH(F), .DEPTH(2)
   ) u_f2 (
-      .clk     (clk),
-      .data_in (f3),
-      .data_out(f2)
+      .clk(clk), .data_in(f3), .data_out(f2)
   );
 
   wire [H3_W-1:0] fall2;
   reg  [H2_W-1:0] h2_q;
 
   multiplier #(
-      .A_W  (F - 2),
-      .B_W  (H3_W),
-      .DROP (F - 2),
-      .ROUND(0)
+      .A_W(F - 2), .B_W(H3_W), .DROP(F - 2), .ROUND(0)
   ) u_step2 (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      (f2[F-1:2]),
-      .b      (h3_q),
-      .product(fall2)
+      .clk(clk), .en(1'b1), .a(f2[F-1:2]), .b(h3_q), .product(fall2)
   );
 
   always @(posedge clk) h2_q <= C2 - {{(H2_W - H3_W){1'b0}}, fall2};
@@ -126,28 +99,18 @@ module softmax_fraction (
   wire [F-1:0] f1;  // f, 6 cycles later
 
   delay_line #(
-      .WIDTH(F),
-      .DEPTH(2)
+      .WIDTH(F), .DEPTH(2)
   ) u_f1 (
-      .clk     (clk),
-      .data_in (f2),
-      .data_out(f1)
+      .clk(clk), .data_in(f2), .data_out(f1)
   );
 
   wire [H2_W-1:0] fall1;
   reg  [H1_W-1:0] h1_q;
 
   multiplier #(
-      .A_W  (F),
-      .B_W  (H2_W),
-      .DROP (F),
-      .ROUND(0)
+      .A_W(F), .B_W(H2_W), .DROP(F), .ROUND(0)
   ) u_step1 (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      (f1[F-1:0]),
-      .b      (h2_q),
-      .product(fall1)
+      .clk(clk), .en(1'b1), .a(f1[F-1:0]), .b(h2_q), .product(fall1)
   );
 
   always @(posedge clk) h1_q <= C1 - {{(H1_W - H2_W){1'b0}}, fall1};
@@ -159,25 +122,15 @@ module softmax_fraction (
   reg  [  G:0] g_q;
 
   delay_line #(
-      .WIDTH(F),
-      .DEPTH(2)
+      .WIDTH(F), .DEPTH(2)
   ) u_f0 (
-      .clk     (clk),
-      .data_in (f1),
-      .data_out(f0)
+      .clk(clk), .data_in(f1), .data_out(f0)
   );
 
   multiplier #(
-      .A_W  (G),
-      .B_W  (F),
-      .DROP (F),
-      .ROUND(1)
+      .A_W(G), .B_W(F), .DROP(F), .ROUND(1)
   ) u_step0 (
-      .clk    (clk),
-      .en     (1'b1),
-      .a      (h1_q),
-      .b      (f0),
-      .product(fall0)
+      .clk(clk), .en(1'b1), .a(h1_q), .b(f0), .product(fall0)
   );
 
   always @(posedge clk) g_q <= {1'b1, {G{1'b0}}} - {1'b0, fall0};

@@ -70,21 +70,15 @@ module softmax_max #(
   wire            beat_valid = valid_q[BEAT-1];
 
   delay_line #(
-      .WIDTH(1),
-      .DEPTH(BEAT)
+      .WIDTH(1), .DEPTH(BEAT)
   ) u_last (
-      .clk     (clk),
-      .data_in (push_last),
-      .data_out(beat_last)
+      .clk(clk), .data_in(push_last), .data_out(beat_last)
   );
 
   delay_line #(
-      .WIDTH(TAG_W),
-      .DEPTH(LATENCY)
+      .WIDTH(TAG_W), .DEPTH(LATENCY)
   ) u_tag (
-      .clk     (clk),
-      .data_in (push_tag),
-      .data_out(pop_tag)
+      .clk(clk), .data_in(push_tag), .data_out(pop_tag)
   );
 
   reg                first_q;  // the next beat is a row's first

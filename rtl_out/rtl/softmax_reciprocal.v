@@ -126,12 +126,9 @@ module softmax_reciprocal (
   wire [OCTAVE_W-1:0] last_octave;
 
   delay_line #(
-      .WIDTH(OCTAVE_W),
-      .DEPTH(STEPS)
+      .WIDTH(OCTAVE_W), .DEPTH(STEPS)
   ) u_octave (
-      .clk     (clk),
-      .data_in (s2_octave_q),
-      .data_out(last_octave)
+      .clk(clk), .data_in(s2_octave_q), .data_out(last_octave)
   );
 
   wire [STEPS-1:0] shifted = quotient[STEPS*STEPS+:STEPS] >> last_octave;

@@ -17,1214 +17,286 @@
 // Reset        everything; the interconnect is to be reset with it.
 
 module spatten_top (
-    input  wire         clk,
-    input  wire         rst,
-    output wire         irq,
-
-    input  wire         s_axi_awvalid,
-    output wire         s_axi_awready,
-    input  wire [19:0]  s_axi_awaddr,
-    input  wire [2:0]   s_axi_awprot,
-    input  wire         s_axi_wvalid,
-    output wire         s_axi_wready,
-    input  wire [31:0]  s_axi_wdata,
-    input  wire [3:0]   s_axi_wstrb,
-    output wire         s_axi_bvalid,
-    input  wire         s_axi_bready,
-    output wire [1:0]   s_axi_bresp,
-    input  wire         s_axi_arvalid,
-    output wire         s_axi_arready,
-    input  wire [19:0]  s_axi_araddr,
-    input  wire [2:0]   s_axi_arprot,
-    output wire         s_axi_rvalid,
-    input  wire         s_axi_rready,
-    output wire [31:0]  s_axi_rdata,
-    output wire [1:0]   s_axi_rresp,
-
-    output wire         m_axi_0_arvalid,
-
-    input  wire         m_axi_0_arready,
-
-    output wire         m_axi_0_arid,
-
-    output wire [39:0]  m_axi_0_araddr,
-
-    output wire [7:0]   m_axi_0_arlen,
-
-    output wire [2:0]   m_axi_0_arsize,
-
-    output wire [1:0]   m_axi_0_arburst,
-
-    output wire         m_axi_0_arlock,
-
-    output wire [3:0]   m_axi_0_arcache,
-
-    output wire [2:0]   m_axi_0_arprot,
-
-    output wire [3:0]   m_axi_0_arqos,
-
-    input  wire         m_axi_0_rvalid,
-
-    output wire         m_axi_0_rready,
-
-    input  wire         m_axi_0_rid,
-
-    input  wire [255:0] m_axi_0_rdata,
-
-    input  wire [1:0]   m_axi_0_rresp,
-
-    input  wire         m_axi_0_rlast,
-
-    output wire         m_axi_0_awvalid,
-
-    input  wire         m_axi_0_awready,
-
-    output wire         m_axi_0_awid,
-
-    output wire [39:0]  m_axi_0_awaddr,
-
-    output wire [7:0]   m_axi_0_awlen,
-
-    output wire [2:0]   m_axi_0_awsize,
-
-    output wire [1:0]   m_axi_0_awburst,
-
-    output wire         m_axi_0_awlock,
-
-    output wire [3:0]   m_axi_0_awcache,
-
-    output wire [2:0]   m_axi_0_awprot,
-
-    output wire [3:0]   m_axi_0_awqos,
-
-    output wire         m_axi_0_wvalid,
-
-    input  wire         m_axi_0_wready,
-
-    output wire [255:0] m_axi_0_wdata,
-
-    output wire [31:0]  m_axi_0_wstrb,
-
-    output wire         m_axi_0_wlast,
-
-    input  wire         m_axi_0_bvalid,
-
-    output wire         m_axi_0_bready,
-
-    input  wire         m_axi_0_bid,
-
-    input  wire [1:0]   m_axi_0_bresp,
-
-    output wire         m_axi_1_arvalid,
-
-    input  wire         m_axi_1_arready,
-
-    output wire         m_axi_1_arid,
-
-    output wire [39:0]  m_axi_1_araddr,
-
-    output wire [7:0]   m_axi_1_arlen,
-
-    output wire [2:0]   m_axi_1_arsize,
-
-    output wire [1:0]   m_axi_1_arburst,
-
-    output wire         m_axi_1_arlock,
-
-    output wire [3:0]   m_axi_1_arcache,
-
-    output wire [2:0]   m_axi_1_arprot,
-
-    output wire [3:0]   m_axi_1_arqos,
-
-    input  wire         m_axi_1_rvalid,
-
-    output wire         m_axi_1_rready,
-
-    input  wire         m_axi_1_rid,
-
-    input  wire [255:0] m_axi_1_rdata,
-
-    input  wire [1:0]   m_axi_1_rresp,
-
-    input  wire         m_axi_1_rlast,
-
-    output wire         m_axi_1_awvalid,
-
-    input  wire         m_axi_1_awready,
-
-    output wire         m_axi_1_awid,
-
-    output wire [39:0]  m_axi_1_awaddr,
-
-    output wire [7:0]   m_axi_1_awlen,
-
-    output wire [2:0]   m_axi_1_awsize,
-
-    output wire [1:0]   m_axi_1_awburst,
-
-    output wire         m_axi_1_awlock,
-
-    output wire [3:0]   m_axi_1_awcache,
-
-    output wire [2:0]   m_axi_1_awprot,
-
-    output wire [3:0]   m_axi_1_awqos,
-
-    output wire         m_axi_1_wvalid,
-
-    input  wire         m_axi_1_wready,
-
-    output wire [255:0] m_axi_1_wdata,
-
-    output wire [31:0]  m_axi_1_wstrb,
-
-    output wire         m_axi_1_wlast,
-
-    input  wire         m_axi_1_bvalid,
-
-    output wire         m_axi_1_bready,
-
-    input  wire         m_axi_1_bid,
-
-    input  wire [1:0]   m_axi_1_bresp,
-
-    output wire         m_axi_2_arvalid,
-
-    input  wire         m_axi_2_arready,
-
-    output wire         m_axi_2_arid,
-
-    output wire [39:0]  m_axi_2_araddr,
-
-    output wire [7:0]   m_axi_2_arlen,
-
-    output wire [2:0]   m_axi_2_arsize,
-
-    output wire [1:0]   m_axi_2_arburst,
-
-    output wire         m_axi_2_arlock,
-
-    output wire [3:0]   m_axi_2_arcache,
-
-    output wire [2:0]   m_axi_2_arprot,
-
-    output wire [3:0]   m_axi_2_arqos,
-
-    input  wire         m_axi_2_rvalid,
-
-    output wire         m_axi_2_rready,
-
-    input  wire         m_axi_2_rid,
-
-    input  wire [255:0] m_axi_2_rdata,
-
-    input  wire [1:0]   m_axi_2_rresp,
-
-    input  wire         m_axi_2_rlast,
-
-    output wire         m_axi_2_awvalid,
-
-    input  wire         m_axi_2_awready,
-
-    output wire         m_axi_2_awid,
-
-    output wire [39:0]  m_axi_2_awaddr,
-
-    output wire [7:0]   m_axi_2_awlen,
-
-    output wire [2:0]   m_axi_2_awsize,
-
-    output wire [1:0]   m_axi_2_awburst,
-
-    output wire         m_axi_2_awlock,
-
-    output wire [3:0]   m_axi_2_awcache,
-
-    output wire [2:0]   m_axi_2_awprot,
-
-    output wire [3:0]   m_axi_2_awqos,
-
-    output wire         m_axi_2_wvalid,
-
-    input  wire         m_axi_2_wready,
-
-    output wire [255:0] m_axi_2_wdata,
-
-    output wire [31:0]  m_axi_2_wstrb,
-
-    output wire         m_axi_2_wlast,
-
-    input  wire         m_axi_2_bvalid,
-
-    output wire         m_axi_2_bready,
-
-    input  wire         m_axi_2_bid,
-
-    input  wire [1:0]   m_axi_2_bresp,
-
-    output wire         m_axi_3_arvalid,
-
-    input  wire         m_axi_3_arready,
-
-    output wire         m_axi_3_arid,
-
-    output wire [39:0]  m_axi_3_araddr,
-
-    output wire [7:0]   m_axi_3_arlen,
-
-    output wire [2:0]   m_axi_3_arsize,
-
-    output wire [1:0]   m_axi_3_arburst,
-
-    output wire         m_axi_3_arlock,
-
-    output wire [3:0]   m_axi_3_arcache,
-
-    output wire [2:0]   m_axi_3_arprot,
-
-    output wire [3:0]   m_axi_3_arqos,
-
-    input  wire         m_axi_3_rvalid,
-
-    output wire         m_axi_3_rready,
-
-    input  wire         m_axi_3_rid,
-
-    input  wire [255:0] m_axi_3_rdata,
-
-    input  wire [1:0]   m_axi_3_rresp,
-
-    input  wire         m_axi_3_rlast,
-
-    output wire         m_axi_3_awvalid,
-
-    input  wire         m_axi_3_awready,
-
-    output wire         m_axi_3_awid,
-
-    output wire [39:0]  m_axi_3_awaddr,
-
-    output wire [7:0]   m_axi_3_awlen,
-
-    output wire [2:0]   m_axi_3_awsize,
-
-    output wire [1:0]   m_axi_3_awburst,
-
-    output wire         m_axi_3_awlock,
-
-    output wire [3:0]   m_axi_3_awcache,
-
-    output wire [2:0]   m_axi_3_awprot,
-
-    output wire [3:0]   m_axi_3_awqos,
-
-    output wire         m_axi_3_wvalid,
-
-    input  wire         m_axi_3_wready,
-
-    output wire [255:0] m_axi_3_wdata,
-
-    output wire [31:0]  m_axi_3_wstrb,
-
-    output wire         m_axi_3_wlast,
-
-    input  wire         m_axi_3_bvalid,
-
-    output wire         m_axi_3_bready,
-
-    input  wire         m_axi_3_bid,
-
-    input  wire [1:0]   m_axi_3_bresp,
-
-    output wire         m_axi_4_arvalid,
-
-    input  wire         m_axi_4_arready,
-
-    output wire         m_axi_4_arid,
-
-    output wire [39:0]  m_axi_4_araddr,
-
-    output wire [7:0]   m_axi_4_arlen,
-
-    output wire [2:0]   m_axi_4_arsize,
-
-    output wire [1:0]   m_axi_4_arburst,
-
-    output wire         m_axi_4_arlock,
-
-    output wire [3:0]   m_axi_4_arcache,
-
-    output wire [2:0]   m_axi_4_arprot,
-
-    output wire [3:0]   m_axi_4_arqos,
-
-    input  wire         m_axi_4_rvalid,
-
-    output wire         m_axi_4_rready,
-
-    input  wire         m_axi_4_rid,
-
-    input  wire [255:0] m_axi_4_rdata,
-
-    input  wire [1:0]   m_axi_4_rresp,
-
-    input  wire         m_axi_4_rlast,
-
-    output wire         m_axi_4_awvalid,
-
-    input  wire         m_axi_4_awready,
-
-    output wire         m_axi_4_awid,
-
-    output wire [39:0]  m_axi_4_awaddr,
-
-    output wire [7:0]   m_axi_4_awlen,
-
-    output wire [2:0]   m_axi_4_awsize,
-
-    output wire [1:0]   m_axi_4_awburst,
-
-    output wire         m_axi_4_awlock,
-
-    output wire [3:0]   m_axi_4_awcache,
-
-    output wire [2:0]   m_axi_4_awprot,
-
-    output wire [3:0]   m_axi_4_awqos,
-
-    output wire         m_axi_4_wvalid,
-
-    input  wire         m_axi_4_wready,
-
-    output wire [255:0] m_axi_4_wdata,
-
-    output wire [31:0]  m_axi_4_wstrb,
-
-    output wire         m_axi_4_wlast,
-
-    input  wire         m_axi_4_bvalid,
-
-    output wire         m_axi_4_bready,
-
-    input  wire         m_axi_4_bid,
-
-    input  wire [1:0]   m_axi_4_bresp,
-
-    output wire         m_axi_5_arvalid,
-
-    input  wire         m_axi_5_arready,
-
-    output wire         m_axi_5_arid,
-
-    output wire [39:0]  m_axi_5_araddr,
-
-    output wire [7:0]   m_axi_5_arlen,
-
-    output wire [2:0]   m_axi_5_arsize,
-
-    output wire [1:0]   m_axi_5_arburst,
-
-    output wire         m_axi_5_arlock,
-
-    output wire [3:0]   m_axi_5_arcache,
-
-    output wire [2:0]   m_axi_5_arprot,
-
-    output wire [3:0]   m_axi_5_arqos,
-
-    input  wire         m_axi_5_rvalid,
-
-    output wire         m_axi_5_rready,
-
-    input  wire         m_axi_5_rid,
-
-    input  wire [255:0] m_axi_5_rdata,
-
-    input  wire [1:0]   m_axi_5_rresp,
-
-    input  wire         m_axi_5_rlast,
-
-    output wire         m_axi_5_awvalid,
-
-    input  wire         m_axi_5_awready,
-
-    output wire         m_axi_5_awid,
-
-    output wire [39:0]  m_axi_5_awaddr,
-
-    output wire [7:0]   m_axi_5_awlen,
-
-    output wire [2:0]   m_axi_5_awsize,
-
-    output wire [1:0]   m_axi_5_awburst,
-
-    output wire         m_axi_5_awlock,
-
-    output wire [3:0]   m_axi_5_awcache,
-
-    output wire [2:0]   m_axi_5_awprot,
-
-    output wire [3:0]   m_axi_5_awqos,
-
-    output wire         m_axi_5_wvalid,
-
-    input  wire         m_axi_5_wready,
-
-    output wire [255:0] m_axi_5_wdata,
-
-    output wire [31:0]  m_axi_5_wstrb,
-
-    output wire         m_axi_5_wlast,
-
-    input  wire         m_axi_5_bvalid,
-
-    output wire         m_axi_5_bready,
-
-    input  wire         m_axi_5_bid,
-
-    input  wire [1:0]   m_axi_5_bresp,
-
-    output wire         m_axi_6_arvalid,
-
-    input  wire         m_axi_6_arready,
-
-    output wire         m_axi_6_arid,
-
-    output wire [39:0]  m_axi_6_araddr,
-
-    output wire [7:0]   m_axi_6_arlen,
-
-    output wire [2:0]   m_axi_6_arsize,
-
-    output wire [1:0]   m_axi_6_arburst,
-
-    output wire         m_axi_6_arlock,
-
-    output wire [3:0]   m_axi_6_arcache,
-
-    output wire [2:0]   m_axi_6_arprot,
-
-    output wire [3:0]   m_axi_6_arqos,
-
-    input  wire         m_axi_6_rvalid,
-
-    output wire         m_axi_6_rready,
-
-    input  wire         m_axi_6_rid,
-
-    input  wire [255:0] m_axi_6_rdata,
-
-    input  wire [1:0]   m_axi_6_rresp,
-
-    input  wire         m_axi_6_rlast,
-
-    output wire         m_axi_6_awvalid,
-
-    input  wire         m_axi_6_awready,
-
-    output wire         m_axi_6_awid,
-
-    output wire [39:0]  m_axi_6_awaddr,
-
-    output wire [7:0]   m_axi_6_awlen,
-
-    output wire [2:0]   m_axi_6_awsize,
-
-    output wire [1:0]   m_axi_6_awburst,
-
-    output wire         m_axi_6_awlock,
-
-    output wire [3:0]   m_axi_6_awcache,
-
-    output wire [2:0]   m_axi_6_awprot,
-
-    output wire [3:0]   m_axi_6_awqos,
-
-    output wire         m_axi_6_wvalid,
-
-    input  wire         m_axi_6_wready,
-
-    output wire [255:0] m_axi_6_wdata,
-
-    output wire [31:0]  m_axi_6_wstrb,
-
-    output wire         m_axi_6_wlast,
-
-    input  wire         m_axi_6_bvalid,
-
-    output wire         m_axi_6_bready,
-
-    input  wire         m_axi_6_bid,
-
-    input  wire [1:0]   m_axi_6_bresp,
-
-    output wire         m_axi_7_arvalid,
-
-    input  wire         m_axi_7_arready,
-
-    output wire         m_axi_7_arid,
-
-    output wire [39:0]  m_axi_7_araddr,
-
-    output wire [7:0]   m_axi_7_arlen,
-
-    output wire [2:0]   m_axi_7_arsize,
-
-    output wire [1:0]   m_axi_7_arburst,
-
-    output wire         m_axi_7_arlock,
-
-    output wire [3:0]   m_axi_7_arcache,
-
-    output wire [2:0]   m_axi_7_arprot,
-
-    output wire [3:0]   m_axi_7_arqos,
-
-    input  wire         m_axi_7_rvalid,
-
-    output wire         m_axi_7_rready,
-
-    input  wire         m_axi_7_rid,
-
-    input  wire [255:0] m_axi_7_rdata,
-
-    input  wire [1:0]   m_axi_7_rresp,
-
-    input  wire         m_axi_7_rlast,
-
-    output wire         m_axi_7_awvalid,
-
-    input  wire         m_axi_7_awready,
-
-    output wire         m_axi_7_awid,
-
-    output wire [39:0]  m_axi_7_awaddr,
-
-    output wire [7:0]   m_axi_7_awlen,
-
-    output wire [2:0]   m_axi_7_awsize,
-
-    output wire [1:0]   m_axi_7_awburst,
-
-    output wire         m_axi_7_awlock,
-
-    output wire [3:0]   m_axi_7_awcache,
-
-    output wire [2:0]   m_axi_7_awprot,
-
-    output wire [3:0]   m_axi_7_awqos,
-
-    output wire         m_axi_7_wvalid,
-
-    input  wire         m_axi_7_wready,
-
-    output wire [255:0] m_axi_7_wdata,
-
-    output wire [31:0]  m_axi_7_wstrb,
-
-    output wire         m_axi_7_wlast,
-
-    input  wire         m_axi_7_bvalid,
-
-    output wire         m_axi_7_bready,
-
-    input  wire         m_axi_7_bid,
-
-    input  wire [1:0]   m_axi_7_bresp,
-
-    output wire         m_axi_8_arvalid,
-
-    input  wire         m_axi_8_arready,
-
-    output wire         m_axi_8_arid,
-
-    output wire [39:0]  m_axi_8_araddr,
-
-    output wire [7:0]   m_axi_8_arlen,
-
-    output wire [2:0]   m_axi_8_arsize,
-
-    output wire [1:0]   m_axi_8_arburst,
-
-    output wire         m_axi_8_arlock,
-
-    output wire [3:0]   m_axi_8_arcache,
-
-    output wire [2:0]   m_axi_8_arprot,
-
-    output wire [3:0]   m_axi_8_arqos,
-
-    input  wire         m_axi_8_rvalid,
-
-    output wire         m_axi_8_rready,
-
-    input  wire         m_axi_8_rid,
-
-    input  wire [255:0] m_axi_8_rdata,
-
-    input  wire [1:0]   m_axi_8_rresp,
-
-    input  wire         m_axi_8_rlast,
-
-    output wire         m_axi_8_awvalid,
-
-    input  wire         m_axi_8_awready,
-
-    output wire         m_axi_8_awid,
-
-    output wire [39:0]  m_axi_8_awaddr,
-
-    output wire [7:0]   m_axi_8_awlen,
-
-    output wire [2:0]   m_axi_8_awsize,
-
-    output wire [1:0]   m_axi_8_awburst,
-
-    output wire         m_axi_8_awlock,
-
-    output wire [3:0]   m_axi_8_awcache,
-
-    output wire [2:0]   m_axi_8_awprot,
-
-    output wire [3:0]   m_axi_8_awqos,
-
-    output wire         m_axi_8_wvalid,
-
-    input  wire         m_axi_8_wready,
-
-    output wire [255:0] m_axi_8_wdata,
-
-    output wire [31:0]  m_axi_8_wstrb,
-
-    output wire         m_axi_8_wlast,
-
-    input  wire         m_axi_8_bvalid,
-
-    output wire         m_axi_8_bready,
-
-    input  wire         m_axi_8_bid,
-
-    input  wire [1:0]   m_axi_8_bresp,
-
-    output wire         m_axi_9_arvalid,
-
-    input  wire         m_axi_9_arready,
-
-    output wire         m_axi_9_arid,
-
-    output wire [39:0]  m_axi_9_araddr,
-
-    output wire [7:0]   m_axi_9_arlen,
-
-    output wire [2:0]   m_axi_9_arsize,
-
-    output wire [1:0]   m_axi_9_arburst,
-
-    output wire         m_axi_9_arlock,
-
-    output wire [3:0]   m_axi_9_arcache,
-
-    output wire [2:0]   m_axi_9_arprot,
-
-    output wire [3:0]   m_axi_9_arqos,
-
-    input  wire         m_axi_9_rvalid,
-
-    output wire         m_axi_9_rready,
-
-    input  wire         m_axi_9_rid,
-
-    input  wire [255:0] m_axi_9_rdata,
-
-    input  wire [1:0]   m_axi_9_rresp,
-
-    input  wire         m_axi_9_rlast,
-
-    output wire         m_axi_9_awvalid,
-
-    input  wire         m_axi_9_awready,
-
-    output wire         m_axi_9_awid,
-
-    output wire [39:0]  m_axi_9_awaddr,
-
-    output wire [7:0]   m_axi_9_awlen,
-
-    output wire [2:0]   m_axi_9_awsize,
-
-    output wire [1:0]   m_axi_9_awburst,
-
-    output wire         m_axi_9_awlock,
-
-    output wire [3:0]   m_axi_9_awcache,
-
-    output wire [2:0]   m_axi_9_awprot,
-
-    output wire [3:0]   m_axi_9_awqos,
-
-    output wire         m_axi_9_wvalid,
-
-    input  wire         m_axi_9_wready,
-
-    output wire [255:0] m_axi_9_wdata,
-
-    output wire [31:0]  m_axi_9_wstrb,
-
-    output wire         m_axi_9_wlast,
-
-    input  wire         m_axi_9_bvalid,
-
-    output wire         m_axi_9_bready,
-
-    input  wire         m_axi_9_bid,
-
-    input  wire [1:0]   m_axi_9_bresp,
-
-    output wire         m_axi_10_arvalid,
-
-    input  wire         m_axi_10_arready,
-
-    output wire         m_axi_10_arid,
-
-    output wire [39:0]  m_axi_10_araddr,
-
-    output wire [7:0]   m_axi_10_arlen,
-
-    output wire [2:0]   m_axi_10_arsize,
-
-    output wire [1:0]   m_axi_10_arburst,
-
-    output wire         m_axi_10_arlock,
-
-    output wire [3:0]   m_axi_10_arcache,
-
-    output wire [2:0]   m_axi_10_arprot,
-
-    output wire [3:0]   m_axi_10_arqos,
-
-    input  wire         m_axi_10_rvalid,
-
-    output wire         m_axi_10_rready,
-
-    input  wire         m_axi_10_rid,
-
-    input  wire [255:0] m_axi_10_rdata,
-
-    input  wire [1:0]   m_axi_10_rresp,
-
-    input  wire         m_axi_10_rlast,
-
-    output wire         m_axi_10_awvalid,
-
-    input  wire         m_axi_10_awready,
-
-    output wire         m_axi_10_awid,
-
-    output wire [39:0]  m_axi_10_awaddr,
-
-    output wire [7:0]   m_axi_10_awlen,
-
-    output wire [2:0]   m_axi_10_awsize,
-
-    output wire [1:0]   m_axi_10_awburst,
-
-    output wire         m_axi_10_awlock,
-
-    output wire [3:0]   m_axi_10_awcache,
-
-    output wire [2:0]   m_axi_10_awprot,
-
-    output wire [3:0]   m_axi_10_awqos,
-
-    output wire         m_axi_10_wvalid,
-
-    input  wire         m_axi_10_wready,
-
-    output wire [255:0] m_axi_10_wdata,
-
-    output wire [31:0]  m_axi_10_wstrb,
-
-    output wire         m_axi_10_wlast,
-
-    input  wire         m_axi_10_bvalid,
-
-    output wire         m_axi_10_bready,
-
-    input  wire         m_axi_10_bid,
-
-    input  wire [1:0]   m_axi_10_bresp,
-
-    output wire         m_axi_11_arvalid,
-
-    input  wire         m_axi_11_arready,
-
-    output wire         m_axi_11_arid,
-
-    output wire [39:0]  m_axi_11_araddr,
-
-    output wire [7:0]   m_axi_11_arlen,
-
-    output wire [2:0]   m_axi_11_arsize,
-
-    output wire [1:0]   m_axi_11_arburst,
-
-    output wire         m_axi_11_arlock,
-
-    output wire [3:0]   m_axi_11_arcache,
-
-    output wire [2:0]   m_axi_11_arprot,
-
-    output wire [3:0]   m_axi_11_arqos,
-
-    input  wire         m_axi_11_rvalid,
-
-    output wire         m_axi_11_rready,
-
-    input  wire         m_axi_11_rid,
-
-    input  wire [255:0] m_axi_11_rdata,
-
-    input  wire [1:0]   m_axi_11_rresp,
-
-    input  wire         m_axi_11_rlast,
-
-    output wire         m_axi_11_awvalid,
-
-    input  wire         m_axi_11_awready,
-
-    output wire         m_axi_11_awid,
-
-    output wire [39:0]  m_axi_11_awaddr,
-
-    output wire [7:0]   m_axi_11_awlen,
-
-    output wire [2:0]   m_axi_11_awsize,
-
-    output wire [1:0]   m_axi_11_awburst,
-
-    output wire         m_axi_11_awlock,
-
-    output wire [3:0]   m_axi_11_awcache,
-
-    output wire [2:0]   m_axi_11_awprot,
-
-    output wire [3:0]   m_axi_11_awqos,
-
-    output wire         m_axi_11_wvalid,
-
-    input  wire         m_axi_11_wready,
-
-    output wire [255:0] m_axi_11_wdata,
-
-    output wire [31:0]  m_axi_11_wstrb,
-
-    output wire         m_axi_11_wlast,
-
-    input  wire         m_axi_11_bvalid,
-
-    output wire         m_axi_11_bready,
-
-    input  wire         m_axi_11_bid,
-
-    input  wire [1:0]   m_axi_11_bresp,
-
-    output wire         m_axi_12_arvalid,
-
-    input  wire         m_axi_12_arready,
-
-    output wire         m_axi_12_arid,
-
-    output wire [39:0]  m_axi_12_araddr,
-
-    output wire [7:0]   m_axi_12_arlen,
-
-    output wire [2:0]   m_axi_12_arsize,
-
-    output wire [1:0]   m_axi_12_arburst,
-
-    output wire         m_axi_12_arlock,
-
-    output wire [3:0]   m_axi_12_arcache,
-
-    output wire [2:0]   m_axi_12_arprot,
-
-    output wire [3:0]   m_axi_12_arqos,
-
-    input  wire         m_axi_12_rvalid,
-
-    output wire         m_axi_12_rready,
-
-    input  wire         m_axi_12_rid,
-
-    input  wire [255:0] m_axi_12_rdata,
-
-    input  wire [1:0]   m_axi_12_rresp,
-
-    input  wire         m_axi_12_rlast,
-
-    output wire         m_axi_12_awvalid,
-
-    input  wire         m_axi_12_awready,
-
-    output wire         m_axi_12_awid,
-
-    output wire [39:0]  m_axi_12_awaddr,
-
-    output wire [7:0]   m_axi_12_awlen,
-
-    output wire [2:0]   m_axi_12_awsize,
-
-    output wire [1:0]   m_axi_12_awburst,
-
-    output wire         m_axi_12_awlock,
-
-    output wire [3:0]   m_axi_12_awcache,
-
-    output wire [2:0]   m_axi_12_awprot,
-
-    output wire [3:0]   m_axi_12_awqos,
-
-    output wire         m_axi_12_wvalid,
-
-    input  wire         m_axi_12_wready,
-
-    output wire [255:0] m_axi_12_wdata,
-
-    output wire [31:0]  m_axi_12_wstrb,
-
-    output wire         m_axi_12_wlast,
-
-    input  wire         m_axi_12_bvalid,
-
-    output wire         m_axi_12_bready,
-
-    input  wire         m_axi_12_bid,
-
-    input  wire [1:0]   m_axi_12_bresp,
-
-    output wire         m_axi_13_arvalid,
-
-    input  wire         m_axi_13_arready,
-
-    output wire         m_axi_13_arid,
-
-    output wire [39:0]  m_axi_13_araddr,
-
-    output wire [7:0]   m_axi_13_arlen,
-
-    output wire [2:0]   m_axi_13_arsize,
-
-    output wire [1:0]   m_axi_13_arburst,
-
-    output wire         m_axi_13_arlock,
-
-    output wire [3:0]   m_axi_13_arcache,
-
-    output wire [2:0]   m_axi_13_arprot,
-
-    output wire [3:0]   m_axi_13_arqos,
-
-    input  wire         m_axi_13_rvalid,
-
-    output wire         m_axi_13_rready,
-
-    input  wire         m_axi_13_rid,
-
-    input  wire [255:0] m_axi_13_rdata,
-
-    input  wire [1:0]   m_axi_13_rresp,
-
-    input  wire         m_axi_13_rlast,
-
-    output wire         m_axi_13_awvalid,
-
-    input  wire         m_axi_13_awready,
-
-    output wire         m_axi_13_awid,
-
-    output wire [39:0]  m_axi_13_awaddr,
-
-    output wire [7:0]   m_axi_13_awlen,
-
-    output wire [2:0]   m_axi_13_awsize,
-
-    output wire [1:0]   m_axi_13_awburst,
-
-    output wire         m_axi_13_awlock,
-
-    output wire [3:0]   m_axi_13_awcache,
-
-    output wire [2:0]   m_axi_13_awprot,
-
-    output wire [3:0]   m_axi_13_awqos,
-
-    output wire         m_axi_13_wvalid,
-
-    input  wire         m_axi_13_wready,
-
-    output wire [255:0] m_axi_13_wdata,
-
-    output wire [31:0]  m_axi_13_wstrb,
-
-    output wire         m_axi_13_wlast,
-
-    input  wire         m_axi_13_bvalid,
-
-    output wire         m_axi_13_bready,
-
-    input  wire         m_axi_13_bid,
-
-    input  wire [1:0]   m_axi_13_bresp,
-
-    output wire         m_axi_14_arvalid,
-
-    input  wire         m_axi_14_arready,
-
-    output wire         m_axi_14_arid,
-
-    output wire [39:0]  m_axi_14_araddr,
-
-    output wire [7:0]   m_axi_14_arlen,
-
-    output wire [2:0]   m_axi_14_arsize,
-
-    output wire [1:0]   m_axi_14_arburst,
-
-    output wire         m_axi_14_arlock,
-
-    output wire [3:0]   m_axi_14_arcache,
-
-    output wire [2:0]   m_axi_14_arprot,
-
-    output wire [3:0]   m_axi_14_arqos,
-
-    input  wire         m_axi_14_rvalid,
-
-    output wire         m_axi_14_rready,
-
-    input  wire         m_axi_14_rid,
-
-    input  wire [255:0] m_axi_14_rdata,
-
-    input  wire [1:0]   m_axi_14_rresp,
-
-    input  wire         m_axi_14_rlast,
-
-    output wire         m_axi_14_awvalid,
-
-    input  wire         m_axi_14_awready,
-
-    output wire         m_axi_14_awid,
-
-    output wire [39:0]  m_axi_14_awaddr,
-
-    output wire [7:0]   m_axi_14_awlen,
-
-    output wire [2:0]   m_axi_14_awsize,
-
-    output wire [1:0]   m_axi_14_awburst,
-
-    output wire         m_axi_14_awlock,
-
-    output wire [3:0]   m_axi_14_awcache,
-
-    output wire [2:0]   m_axi_14_awprot,
-
-    output wire [3:0]   m_axi_14_awqos,
-
-    output wire         m_axi_14_wvalid,
-
-    input  wire         m_axi_14_wready,
-
-    output wire [255:0] m_axi_14_wdata,
-
-    output wire [31:0]  m_axi_14_wstrb,
-
-    output wire         m_axi_14_wlast,
-
-    input  wire         m_axi_14_bvalid,
-
-    output wire         m_axi_14_bready,
-
-    input  wire         m_axi_14_bid,
-
-    input  wire [1:0]   m_axi_14_bresp,
-
-    output wire         m_axi_15_arvalid,
-
-    input  wire         m_axi_15_arready,
-
-    output wire         m_axi_15_arid,
-
-    output wire [39:0]  m_axi_15_araddr,
-
-    output wire [7:0]   m_axi_15_arlen,
-
-    output wire [2:0]   m_axi_15_arsize,
-
-    output wire [1:0]   m_axi_15_arburst,
-
-    output wire         m_axi_15_arlock,
-
-    output wire [3:0]   m_axi_15_arcache,
-
-    output wire [2:0]   m_axi_15_arprot,
-
-    output wire [3:0]   m_axi_15_arqos,
-
-    input  wire         m_axi_15_rvalid,
-
-    output wire         m_axi_15_rready,
-
-    input  wire         m_axi_15_rid,
-
-    input  wire [255:0] m_axi_15_rdata,
-
-    input  wire [1:0]   m_axi_15_rresp,
-
-    input  wire         m_axi_15_rlast,
-
-    output wire         m_axi_15_awvalid,
-
-    input  wire         m_axi_15_awready,
-
-    output wire         m_axi_15_awid,
-
-    output wire [39:0]  m_axi_15_awaddr,
-
-    output wire [7:0]   m_axi_15_awlen,
-
-    output wire [2:0]   m_axi_15_awsize,
-
-    output wire [1:0]   m_axi_15_awburst,
-
-    output wire         m_axi_15_awlock,
-
-    output wire [3:0]   m_axi_15_awcache,
-
-    output wire [2:0]   m_axi_15_awprot,
-
-    output wire [3:0]   m_axi_15_awqos,
-
-    output wire         m_axi_15_wvalid,
-
-    input  wire         m_axi_15_wready,
-
-    output wire [255:0] m_axi_15_wdata,
-
-    output wire [31:0]  m_axi_15_wstrb,
-
-    output wire         m_axi_15_wlast,
-
-    input  wire         m_axi_15_bvalid,
-
-    output wire         m_axi_15_bready,
-
-    input  wire         m_axi_15_bid,
-
-    input  wire [1:0]   m_axi_15_bresp
-
+    input  wire        clk,
+    input  wire        rst,
+    output wire        irq,
+
+    input  wire        s_axi_awvalid,
+    output wire        s_axi_awready,
+    input  wire [19:0] s_axi_awaddr,
+    input  wire [2:0]  s_axi_awprot,
+    input  wire        s_axi_wvalid,
+    output wire        s_axi_wready,
+    input  wire [31:0] s_axi_wdata,
+    input  wire [3:0]  s_axi_wstrb,
+    output wire        s_axi_bvalid,
+    input  wire        s_axi_bready,
+    output wire [1:0]  s_axi_bresp,
+    input  wire        s_axi_arvalid,
+    output wire        s_axi_arready,
+    input  wire [19:0] s_axi_araddr,
+    input  wire [2:0]  s_axi_arprot,
+    output wire        s_axi_rvalid,
+    input  wire        s_axi_rready,
+    output wire [31:0] s_axi_rdata,
+    output wire [1:0]  s_axi_rresp,
+
+    output wire m_axi_0_arvalid, input wire m_axi_0_arready, output wire m_axi_0_arid,
+    output wire [39:0] m_axi_0_araddr, output wire [7:0] m_axi_0_arlen,
+    output wire [2:0] m_axi_0_arsize, output wire [1:0] m_axi_0_arburst, output wire m_axi_0_arlock,
+    output wire [3:0] m_axi_0_arcache, output wire [2:0] m_axi_0_arprot,
+    output wire [3:0]  m_axi_0_arqos,
+    input wire m_axi_0_rvalid, output wire m_axi_0_rready, input wire m_axi_0_rid,
+    input wire [255:0] m_axi_0_rdata, input wire [1:0] m_axi_0_rresp, input wire m_axi_0_rlast,
+    output wire m_axi_0_awvalid, input wire m_axi_0_awready, output wire m_axi_0_awid,
+    output wire [39:0] m_axi_0_awaddr, output wire [7:0] m_axi_0_awlen,
+    output wire [2:0] m_axi_0_awsize, output wire [1:0] m_axi_0_awburst, output wire m_axi_0_awlock,
+    output wire [3:0] m_axi_0_awcache, output wire [2:0] m_axi_0_awprot,
+    output wire [3:0]  m_axi_0_awqos,
+    output wire m_axi_0_wvalid, input wire m_axi_0_wready, output wire [255:0] m_axi_0_wdata,
+    output wire [31:0] m_axi_0_wstrb, output wire m_axi_0_wlast,
+    input wire m_axi_0_bvalid, output wire m_axi_0_bready, input wire m_axi_0_bid,
+    input wire [1:0] m_axi_0_bresp,
+    output wire m_axi_1_arvalid, input wire m_axi_1_arready, output wire m_axi_1_arid,
+    output wire [39:0] m_axi_1_araddr, output wire [7:0] m_axi_1_arlen,
+    output wire [2:0] m_axi_1_arsize, output wire [1:0] m_axi_1_arburst, output wire m_axi_1_arlock,
+    output wire [3:0] m_axi_1_arcache, output wire [2:0] m_axi_1_arprot,
+    output wire [3:0]  m_axi_1_arqos,
+    input wire m_axi_1_rvalid, output wire m_axi_1_rready, input wire m_axi_1_rid,
+    input wire [255:0] m_axi_1_rdata, input wire [1:0] m_axi_1_rresp, input wire m_axi_1_rlast,
+    output wire m_axi_1_awvalid, input wire m_axi_1_awready, output wire m_axi_1_awid,
+    output wire [39:0] m_axi_1_awaddr, output wire [7:0] m_axi_1_awlen,
+    output wire [2:0] m_axi_1_awsize, output wire [1:0] m_axi_1_awburst, output wire m_axi_1_awlock,
+    output wire [3:0] m_axi_1_awcache, output wire [2:0] m_axi_1_awprot,
+    output wire [3:0]  m_axi_1_awqos,
+    output wire m_axi_1_wvalid, input wire m_axi_1_wready, output wire [255:0] m_axi_1_wdata,
+    output wire [31:0] m_axi_1_wstrb, output wire m_axi_1_wlast,
+    input wire m_axi_1_bvalid, output wire m_axi_1_bready, input wire m_axi_1_bid,
+    input wire [1:0] m_axi_1_bresp,
+    output wire m_axi_2_arvalid, input wire m_axi_2_arready, output wire m_axi_2_arid,
+    output wire [39:0] m_axi_2_araddr, output wire [7:0] m_axi_2_arlen,
+    output wire [2:0] m_axi_2_arsize, output wire [1:0] m_axi_2_arburst, output wire m_axi_2_arlock,
+    output wire [3:0] m_axi_2_arcache, output wire [2:0] m_axi_2_arprot,
+    output wire [3:0]  m_axi_2_arqos,
+    input wire m_axi_2_rvalid, output wire m_axi_2_rready, input wire m_axi_2_rid,
+    input wire [255:0] m_axi_2_rdata, input wire [1:0] m_axi_2_rresp, input wire m_axi_2_rlast,
+    output wire m_axi_2_awvalid, input wire m_axi_2_awready, output wire m_axi_2_awid,
+    output wire [39:0] m_axi_2_awaddr, output wire [7:0] m_axi_2_awlen,
+    output wire [2:0] m_axi_2_awsize, output wire [1:0] m_axi_2_awburst, output wire m_axi_2_awlock,
+    output wire [3:0] m_axi_2_awcache, output wire [2:0] m_axi_2_awprot,
+    output wire [3:0]  m_axi_2_awqos,
+    output wire m_axi_2_wvalid, input wire m_axi_2_wready, output wire [255:0] m_axi_2_wdata,
+    output wire [31:0] m_axi_2_wstrb, output wire m_axi_2_wlast,
+    input wire m_axi_2_bvalid, output wire m_axi_2_bready, input wire m_axi_2_bid,
+    input wire [1:0] m_axi_2_bresp,
+    output wire m_axi_3_arvalid, input wire m_axi_3_arready, output wire m_axi_3_arid,
+    output wire [39:0] m_axi_3_araddr, output wire [7:0] m_axi_3_arlen,
+    output wire [2:0] m_axi_3_arsize, output wire [1:0] m_axi_3_arburst, output wire m_axi_3_arlock,
+    output wire [3:0] m_axi_3_arcache, output wire [2:0] m_axi_3_arprot,
+    output wire [3:0]  m_axi_3_arqos,
+    input wire m_axi_3_rvalid, output wire m_axi_3_rready, input wire m_axi_3_rid,
+    input wire [255:0] m_axi_3_rdata, input wire [1:0] m_axi_3_rresp, input wire m_axi_3_rlast,
+    output wire m_axi_3_awvalid, input wire m_axi_3_awready, output wire m_axi_3_awid,
+    output wire [39:0] m_axi_3_awaddr, output wire [7:0] m_axi_3_awlen,
+    output wire [2:0] m_axi_3_awsize, output wire [1:0] m_axi_3_awburst, output wire m_axi_3_awlock,
+    output wire [3:0] m_axi_3_awcache, output wire [2:0] m_axi_3_awprot,
+    output wire [3:0]  m_axi_3_awqos,
+    output wire m_axi_3_wvalid, input wire m_axi_3_wready, output wire [255:0] m_axi_3_wdata,
+    output wire [31:0] m_axi_3_wstrb, output wire m_axi_3_wlast,
+    input wire m_axi_3_bvalid, output wire m_axi_3_bready, input wire m_axi_3_bid,
+    input wire [1:0] m_axi_3_bresp,
+    output wire m_axi_4_arvalid, input wire m_axi_4_arready, output wire m_axi_4_arid,
+    output wire [39:0] m_axi_4_araddr, output wire [7:0] m_axi_4_arlen,
+    output wire [2:0] m_axi_4_arsize, output wire [1:0] m_axi_4_arburst, output wire m_axi_4_arlock,
+    output wire [3:0] m_axi_4_arcache, output wire [2:0] m_axi_4_arprot,
+    output wire [3:0]  m_axi_4_arqos,
+    input wire m_axi_4_rvalid, output wire m_axi_4_rready, input wire m_axi_4_rid,
+    input wire [255:0] m_axi_4_rdata, input wire [1:0] m_axi_4_rresp, input wire m_axi_4_rlast,
+    output wire m_axi_4_awvalid, input wire m_axi_4_awready, output wire m_axi_4_awid,
+    output wire [39:0] m_axi_4_awaddr, output wire [7:0] m_axi_4_awlen,
+    output wire [2:0] m_axi_4_awsize, output wire [1:0] m_axi_4_awburst, output wire m_axi_4_awlock,
+    output wire [3:0] m_axi_4_awcache, output wire [2:0] m_axi_4_awprot,
+    output wire [3:0]  m_axi_4_awqos,
+    output wire m_axi_4_wvalid, input wire m_axi_4_wready, output wire [255:0] m_axi_4_wdata,
+    output wire [31:0] m_axi_4_wstrb, output wire m_axi_4_wlast,
+    input wire m_axi_4_bvalid, output wire m_axi_4_bready, input wire m_axi_4_bid,
+    input wire [1:0] m_axi_4_bresp,
+    output wire m_axi_5_arvalid, input wire m_axi_5_arready, output wire m_axi_5_arid,
+    output wire [39:0] m_axi_5_araddr, output wire [7:0] m_axi_5_arlen,
+    output wire [2:0] m_axi_5_arsize, output wire [1:0] m_axi_5_arburst, output wire m_axi_5_arlock,
+    output wire [3:0] m_axi_5_arcache, output wire [2:0] m_axi_5_arprot,
+    output wire [3:0]  m_axi_5_arqos,
+    input wire m_axi_5_rvalid, output wire m_axi_5_rready, input wire m_axi_5_rid,
+    input wire [255:0] m_axi_5_rdata, input wire [1:0] m_axi_5_rresp, input wire m_axi_5_rlast,
+    output wire m_axi_5_awvalid, input wire m_axi_5_awready, output wire m_axi_5_awid,
+    output wire [39:0] m_axi_5_awaddr, output wire [7:0] m_axi_5_awlen,
+    output wire [2:0] m_axi_5_awsize, output wire [1:0] m_axi_5_awburst, output wire m_axi_5_awlock,
+    output wire [3:0] m_axi_5_awcache, output wire [2:0] m_axi_5_awprot,
+    output wire [3:0]  m_axi_5_awqos,
+    output wire m_axi_5_wvalid, input wire m_axi_5_wready, output wire [255:0] m_axi_5_wdata,
+    output wire [31:0] m_axi_5_wstrb, output wire m_axi_5_wlast,
+    input wire m_axi_5_bvalid, output wire m_axi_5_bready, input wire m_axi_5_bid,
+    input wire [1:0] m_axi_5_bresp,
+    output wire m_axi_6_arvalid, input wire m_axi_6_arready, output wire m_axi_6_arid,
+    output wire [39:0] m_axi_6_araddr, output wire [7:0] m_axi_6_arlen,
+    output wire [2:0] m_axi_6_arsize, output wire [1:0] m_axi_6_arburst, output wire m_axi_6_arlock,
+    output wire [3:0] m_axi_6_arcache, output wire [2:0] m_axi_6_arprot,
+    output wire [3:0]  m_axi_6_arqos,
+    input wire m_axi_6_rvalid, output wire m_axi_6_rready, input wire m_axi_6_rid,
+    input wire [255:0] m_axi_6_rdata, input wire [1:0] m_axi_6_rresp, input wire m_axi_6_rlast,
+    output wire m_axi_6_awvalid, input wire m_axi_6_awready, output wire m_axi_6_awid,
+    output wire [39:0] m_axi_6_awaddr, output wire [7:0] m_axi_6_awlen,
+    output wire [2:0] m_axi_6_awsize, output wire [1:0] m_axi_6_awburst, output wire m_axi_6_awlock,
+    output wire [3:0] m_axi_6_awcache, output wire [2:0] m_axi_6_awprot,
+    output wire [3:0]  m_axi_6_awqos,
+    output wire m_axi_6_wvalid, input wire m_axi_6_wready, output wire [255:0] m_axi_6_wdata,
+    output wire [31:0] m_axi_6_wstrb, output wire m_axi_6_wlast,
+    input wire m_axi_6_bvalid, output wire m_axi_6_bready, input wire m_axi_6_bid,
+    input wire [1:0] m_axi_6_bresp,
+    output wire m_axi_7_arvalid, input wire m_axi_7_arready, output wire m_axi_7_arid,
+    output wire [39:0] m_axi_7_araddr, output wire [7:0] m_axi_7_arlen,
+    output wire [2:0] m_axi_7_arsize, output wire [1:0] m_axi_7_arburst, output wire m_axi_7_arlock,
+    output wire [3:0] m_axi_7_arcache, output wire [2:0] m_axi_7_arprot,
+    output wire [3:0]  m_axi_7_arqos,
+    input wire m_axi_7_rvalid, output wire m_axi_7_rready, input wire m_axi_7_rid,
+    input wire [255:0] m_axi_7_rdata, input wire [1:0] m_axi_7_rresp, input wire m_axi_7_rlast,
+    output wire m_axi_7_awvalid, input wire m_axi_7_awready, output wire m_axi_7_awid,
+    output wire [39:0] m_axi_7_awaddr, output wire [7:0] m_axi_7_awlen,
+    output wire [2:0] m_axi_7_awsize, output wire [1:0] m_axi_7_awburst, output wire m_axi_7_awlock,
+    output wire [3:0] m_axi_7_awcache, output wire [2:0] m_axi_7_awprot,
+    output wire [3:0]  m_axi_7_awqos,
+    output wire m_axi_7_wvalid, input wire m_axi_7_wready, output wire [255:0] m_axi_7_wdata,
+    output wire [31:0] m_axi_7_wstrb, output wire m_axi_7_wlast,
+    input wire m_axi_7_bvalid, output wire m_axi_7_bready, input wire m_axi_7_bid,
+    input wire [1:0] m_axi_7_bresp,
+    output wire m_axi_8_arvalid, input wire m_axi_8_arready, output wire m_axi_8_arid,
+    output wire [39:0] m_axi_8_araddr, output wire [7:0] m_axi_8_arlen,
+    output wire [2:0] m_axi_8_arsize, output wire [1:0] m_axi_8_arburst, output wire m_axi_8_arlock,
+    output wire [3:0] m_axi_8_arcache, output wire [2:0] m_axi_8_arprot,
+    output wire [3:0]  m_axi_8_arqos,
+    input wire m_axi_8_rvalid, output wire m_axi_8_rready, input wire m_axi_8_rid,
+    input wire [255:0] m_axi_8_rdata, input wire [1:0] m_axi_8_rresp, input wire m_axi_8_rlast,
+    output wire m_axi_8_awvalid, input wire m_axi_8_awready, output wire m_axi_8_awid,
+    output wire [39:0] m_axi_8_awaddr, output wire [7:0] m_axi_8_awlen,
+    output wire [2:0] m_axi_8_awsize, output wire [1:0] m_axi_8_awburst, output wire m_axi_8_awlock,
+    output wire [3:0] m_axi_8_awcache, output wire [2:0] m_axi_8_awprot,
+    output wire [3:0]  m_axi_8_awqos,
+    output wire m_axi_8_wvalid, input wire m_axi_8_wready, output wire [255:0] m_axi_8_wdata,
+    output wire [31:0] m_axi_8_wstrb, output wire m_axi_8_wlast,
+    input wire m_axi_8_bvalid, output wire m_axi_8_bready, input wire m_axi_8_bid,
+    input wire [1:0] m_axi_8_bresp,
+    output wire m_axi_9_arvalid, input wire m_axi_9_arready, output wire m_axi_9_arid,
+    output wire [39:0] m_axi_9_araddr, output wire [7:0] m_axi_9_arlen,
+    output wire [2:0] m_axi_9_arsize, output wire [1:0] m_axi_9_arburst, output wire m_axi_9_arlock,
+    output wire [3:0] m_axi_9_arcache, output wire [2:0] m_axi_9_arprot,
+    output wire [3:0]  m_axi_9_arqos,
+    input wire m_axi_9_rvalid, output wire m_axi_9_rready, input wire m_axi_9_rid,
+    input wire [255:0] m_axi_9_rdata, input wire [1:0] m_axi_9_rresp, input wire m_axi_9_rlast,
+    output wire m_axi_9_awvalid, input wire m_axi_9_awready, output wire m_axi_9_awid,
+    output wire [39:0] m_axi_9_awaddr, output wire [7:0] m_axi_9_awlen,
+    output wire [2:0] m_axi_9_awsize, output wire [1:0] m_axi_9_awburst, output wire m_axi_9_awlock,
+    output wire [3:0] m_axi_9_awcache, output wire [2:0] m_axi_9_awprot,
+    output wire [3:0]  m_axi_9_awqos,
+    output wire m_axi_9_wvalid, input wire m_axi_9_wready, output wire [255:0] m_axi_9_wdata,
+    output wire [31:0] m_axi_9_wstrb, output wire m_axi_9_wlast,
+    input wire m_axi_9_bvalid, output wire m_axi_9_bready, input wire m_axi_9_bid,
+    input wire [1:0] m_axi_9_bresp,
+    output wire m_axi_10_arvalid, input wire m_axi_10_arready, output wire m_axi_10_arid,
+    output wire [39:0] m_axi_10_araddr, output wire [7:0] m_axi_10_arlen,
+    output wire [2:0] m_axi_10_arsize, output wire [1:0] m_axi_10_arburst,
+    output wire m_axi_10_arlock, output wire [3:0] m_axi_10_arcache,
+    output wire [2:0] m_axi_10_arprot, output wire [3:0] m_axi_10_arqos,
+    input wire m_axi_10_rvalid, output wire m_axi_10_rready, input wire m_axi_10_rid,
+    input wire [255:0] m_axi_10_rdata, input wire [1:0] m_axi_10_rresp, input wire m_axi_10_rlast,
+    output wire m_axi_10_awvalid, input wire m_axi_10_awready, output wire m_axi_10_awid,
+    output wire [39:0] m_axi_10_awaddr, output wire [7:0] m_axi_10_awlen,
+    output wire [2:0] m_axi_10_awsize, output wire [1:0] m_axi_10_awburst,
+    output wire m_axi_10_awlock, output wire [3:0] m_axi_10_awcache,
+    output wire [2:0] m_axi_10_awprot, output wire [3:0] m_axi_10_awqos,
+    output wire m_axi_10_wvalid, input wire m_axi_10_wready, output wire [255:0] m_axi_10_wdata,
+    output wire [31:0] m_axi_10_wstrb, output wire m_axi_10_wlast,
+    input wire m_axi_10_bvalid, output wire m_axi_10_bready, input wire m_axi_10_bid,
+    input wire [1:0] m_axi_10_bresp,
+    output wire m_axi_11_arvalid, input wire m_axi_11_arready, output wire m_axi_11_arid,
+    output wire [39:0] m_axi_11_araddr, output wire [7:0] m_axi_11_arlen,
+    output wire [2:0] m_axi_11_arsize, output wire [1:0] m_axi_11_arburst,
+    output wire m_axi_11_arlock, output wire [3:0] m_axi_11_arcache,
+    output wire [2:0] m_axi_11_arprot, output wire [3:0] m_axi_11_arqos,
+    input wire m_axi_11_rvalid, output wire m_axi_11_rready, input wire m_axi_11_rid,
+    input wire [255:0] m_axi_11_rdata, input wire [1:0] m_axi_11_rresp, input wire m_axi_11_rlast,
+    output wire m_axi_11_awvalid, input wire m_axi_11_awready, output wire m_axi_11_awid,
+    output wire [39:0] m_axi_11_awaddr, output wire [7:0] m_axi_11_awlen,
+    output wire [2:0] m_axi_11_awsize, output wire [1:0] m_axi_11_awburst,
+    output wire m_axi_11_awlock, output wire [3:0] m_axi_11_awcache,
+    output wire [2:0] m_axi_11_awprot, output wire [3:0] m_axi_11_awqos,
+    output wire m_axi_11_wvalid, input wire m_axi_11_wready, output wire [255:0] m_axi_11_wdata,
+    output wire [31:0] m_axi_11_wstrb, output wire m_axi_11_wlast,
+    input wire m_axi_11_bvalid, output wire m_axi_11_bready, input wire m_axi_11_bid,
+    input wire [1:0] m_axi_11_bresp,
+    output wire m_axi_12_arvalid, input wire m_axi_12_arready, output wire m_axi_12_arid,
+    output wire [39:0] m_axi_12_araddr, output wire [7:0] m_axi_12_arlen,
+    output wire [2:0] m_axi_12_arsize, output wire [1:0] m_axi_12_arburst,
+    output wire m_axi_12_arlock, output wire [3:0] m_axi_12_arcache,
+    output wire [2:0] m_axi_12_arprot, output wire [3:0] m_axi_12_arqos,
+    input wire m_axi_12_rvalid, output wire m_axi_12_rready, input wire m_axi_12_rid,
+    input wire [255:0] m_axi_12_rdata, input wire [1:0] m_axi_12_rresp, input wire m_axi_12_rlast,
+    output wire m_axi_12_awvalid, input wire m_axi_12_awready, output wire m_axi_12_awid,
+    output wire [39:0] m_axi_12_awaddr, output wire [7:0] m_axi_12_awlen,
+    output wire [2:0] m_axi_12_awsize, output wire [1:0] m_axi_12_awburst,
+    output wire m_axi_12_awlock, output wire [3:0] m_axi_12_awcache,
+    output wire [2:0] m_axi_12_awprot, output wire [3:0] m_axi_12_awqos,
+    output wire m_axi_12_wvalid, input wire m_axi_12_wready, output wire [255:0] m_axi_12_wdata,
+    output wire [31:0] m_axi_12_wstrb, output wire m_axi_12_wlast,
+    input wire m_axi_12_bvalid, output wire m_axi_12_bready, input wire m_axi_12_bid,
+    input wire [1:0] m_axi_12_bresp,
+    output wire m_axi_13_arvalid, input wire m_axi_13_arready, output wire m_axi_13_arid,
+    output wire [39:0] m_axi_13_araddr, output wire [7:0] m_axi_13_arlen,
+    output wire [2:0] m_axi_13_arsize, output wire [1:0] m_axi_13_arburst,
+    output wire m_axi_13_arlock, output wire [3:0] m_axi_13_arcache,
+    output wire [2:0] m_axi_13_arprot, output wire [3:0] m_axi_13_arqos,
+    input wire m_axi_13_rvalid, output wire m_axi_13_rready, input wire m_axi_13_rid,
+    input wire [255:0] m_axi_13_rdata, input wire [1:0] m_axi_13_rresp, input wire m_axi_13_rlast,
+    output wire m_axi_13_awvalid, input wire m_axi_13_awready, output wire m_axi_13_awid,
+    output wire [39:0] m_axi_13_awaddr, output wire [7:0] m_axi_13_awlen,
+    output wire [2:0] m_axi_13_awsize, output wire [1:0] m_axi_13_awburst,
+    output wire m_axi_13_awlock, output wire [3:0] m_axi_13_awcache,
+    output wire [2:0] m_axi_13_awprot, output wire [3:0] m_axi_13_awqos,
+    output wire m_axi_13_wvalid, input wire m_axi_13_wready, output wire [255:0] m_axi_13_wdata,
+    output wire [31:0] m_axi_13_wstrb, output wire m_axi_13_wlast,
+    input wire m_axi_13_bvalid, output wire m_axi_13_bready, input wire m_axi_13_bid,
+    input wire [1:0] m_axi_13_bresp,
+    output wire m_axi_14_arvalid, input wire m_axi_14_arready, output wire m_axi_14_arid,
+    output wire [39:0] m_axi_14_araddr, output wire [7:0] m_axi_14_arlen,
+    output wire [2:0] m_axi_14_arsize, output wire [1:0] m_axi_14_arburst,
+    output wire m_axi_14_arlock, output wire [3:0] m_axi_14_arcache,
+    output wire [2:0] m_axi_14_arprot, output wire [3:0] m_axi_14_arqos,
+    input wire m_axi_14_rvalid, output wire m_axi_14_rready, input wire m_axi_14_rid,
+    input wire [255:0] m_axi_14_rdata, input wire [1:0] m_axi_14_rresp, input wire m_axi_14_rlast,
+    output wire m_axi_14_awvalid, input wire m_axi_14_awready, output wire m_axi_14_awid,
+    output wire [39:0] m_axi_14_awaddr, output wire [7:0] m_axi_14_awlen,
+    output wire [2:0] m_axi_14_awsize, output wire [1:0] m_axi_14_awburst,
+    output wire m_axi_14_awlock, output wire [3:0] m_axi_14_awcache,
+    output wire [2:0] m_axi_14_awprot, output wire [3:0] m_axi_14_awqos,
+    output wire m_axi_14_wvalid, input wire m_axi_14_wready, output wire [255:0] m_axi_14_wdata,
+    output wire [31:0] m_axi_14_wstrb, output wire m_axi_14_wlast,
+    input wire m_axi_14_bvalid, output wire m_axi_14_bready, input wire m_axi_14_bid,
+    input wire [1:0] m_axi_14_bresp,
+    output wire m_axi_15_arvalid, input wire m_axi_15_arready, output wire m_axi_15_arid,
+    output wire [39:0] m_axi_15_araddr, output wire [7:0] m_axi_15_arlen,
+    output wire [2:0] m_axi_15_arsize, output wire [1:0] m_axi_15_arburst,
+    output wire m_axi_15_arlock, output wire [3:0] m_axi_15_arcache,
+    output wire [2:0] m_axi_15_arprot, output wire [3:0] m_axi_15_arqos,
+    input wire m_axi_15_rvalid, output wire m_axi_15_rready, input wire m_axi_15_rid,
+    input wire [255:0] m_axi_15_rdata, input wire [1:0] m_axi_15_rresp, input wire m_axi_15_rlast,
+    output wire m_axi_15_awvalid, input wire m_axi_15_awready, output wire m_axi_15_awid,
+    output wire [39:0] m_axi_15_awaddr, output wire [7:0] m_axi_15_awlen,
+    output wire [2:0] m_axi_15_awsize, output wire [1:0] m_axi_15_awburst,
+    output wire m_axi_15_awlock, output wire [3:0] m_axi_15_awcache,
+    output wire [2:0] m_axi_15_awprot, output wire [3:0] m_axi_15_awqos,
+    output wire m_axi_15_wvalid, input wire m_axi_15_wready, output wire [255:0] m_axi_15_wdata,
+    output wire [31:0] m_axi_15_wstrb, output wire m_axi_15_wlast,
+    input wire m_axi_15_bvalid, output wire m_axi_15_bready, input wire m_axi_15_bid,
+    input wire [1:0] m_axi_15_bresp
 );
 
   localparam ADDR_W     = 40;
@@ -1327,45 +399,26 @@ module spatten_top (
   wire [TALLY_W-1:0] one = 7'd1;
 
   register_file u_register_file (
-      .clk            (clk),
-      .rst(rst),
-      .aw_valid       (s_axi_awvalid),
-      .aw_ready       (s_axi_awready),
-      .aw_addr        (s_axi_awaddr),
-      .w_valid        (s_axi_wvalid),
-      .w_ready        (s_axi_wready),
-      .w_data         (s_axi_wdata),
-      .w_strb         (s_axi_wstrb),
-      .b_valid        (s_axi_bvalid),
-      .b_ready        (s_axi_bready),
-      .b_resp         (s_axi_bresp),
-      .ar_valid       (s_axi_arvalid),
-      .ar_ready       (s_axi_arready),
-      .ar_addr        (s_axi_araddr),
-      .r_valid        (s_axi_rvalid),
-      .r_ready        (s_axi_rready),
-      .r_data         (s_axi_rdata),
-      .r_resp         (s_axi_rresp),
-      .command_valid  (command_valid),
-      .command_ready  (command_ready),
-      .command_mode_generation(command_mode_generation),
-      .command_mode_causal(command_mode_causal),
+      .clk(clk), .rst(rst),
+      .aw_valid(s_axi_awvalid), .aw_ready(s_axi_awready), .aw_addr(s_axi_awaddr),
+      .w_valid(s_axi_wvalid), .w_ready(s_axi_wready), .w_data(s_axi_wdata), .w_strb(s_axi_wstrb),
+      .b_valid(s_axi_bvalid), .b_ready(s_axi_bready), .b_resp(s_axi_bresp),
+      .ar_valid(s_axi_arvalid), .ar_ready(s_axi_arready), .ar_addr(s_axi_araddr),
+      .r_valid(s_axi_rvalid), .r_ready(s_axi_rready), .r_data(s_axi_rdata), .r_resp(s_axi_rresp),
+      .command_valid(command_valid), .command_ready(command_ready),
+      .command_mode_generation(command_mode_generation), .command_mode_causal(command_mode_causal),
       .command_mode_key_mode(command_mode_key_mode),
       .command_mode_value_mode(command_mode_value_mode),
       .command_mode_accumulate_tokens(command_mode_accumulate_tokens),
       .command_mode_accumulate_heads(command_mode_accumulate_heads),
-      .command_mode_head_shift(command_mode_head_shift),
-      .command_query_token(command_query_token),
-      .command_shape_head_dim(command_shape_head_dim),
-      .command_shape_group(command_shape_group),
-      .command_key_bits_msb(command_key_bits_msb),
-      .command_key_bits_lsb(command_key_bits_lsb),
+      .command_mode_head_shift(command_mode_head_shift), .command_query_token(command_query_token),
+      .command_shape_head_dim(command_shape_head_dim), .command_shape_group(command_shape_group),
+      .command_key_bits_msb(command_key_bits_msb), .command_key_bits_lsb(command_key_bits_lsb),
       .command_key_bits_threshold(command_key_bits_threshold),
       .command_value_bits_msb(command_value_bits_msb),
       .command_value_bits_lsb(command_value_bits_lsb),
       .command_value_ratio_ratio(command_value_ratio_ratio),
-      .command_scale_mantissa(command_scale_mantissa),
-      .command_scale_shift(command_scale_shift),
+      .command_scale_mantissa(command_scale_mantissa), .command_scale_shift(command_scale_shift),
       .command_output_scale_mantissa(command_output_scale_mantissa),
       .command_output_scale_shift(command_output_scale_shift),
       .command_token_operations_clear(command_token_operations_clear),
@@ -1386,12 +439,9 @@ module spatten_top (
       .command_token_guards_after_first(command_token_guards_after_first),
       .command_token_guards_after_last(command_token_guards_after_last),
       .command_head_prune_before(command_head_prune_before),
-      .command_head_prune_after(command_head_prune_after),
-      .command_key_mask(command_key_mask),
-      .command_q_base(command_q_base),
-      .command_q_head_stride(command_q_head_stride),
-      .command_q_token_stride(command_q_token_stride),
-      .command_k_msb_base(command_k_msb_base),
+      .command_head_prune_after(command_head_prune_after), .command_key_mask(command_key_mask),
+      .command_q_base(command_q_base), .command_q_head_stride(command_q_head_stride),
+      .command_q_token_stride(command_q_token_stride), .command_k_msb_base(command_k_msb_base),
       .command_k_msb_head_stride(command_k_msb_head_stride),
       .command_k_msb_token_stride(command_k_msb_token_stride),
       .command_k_lsb_base(command_k_lsb_base),
@@ -1402,52 +452,29 @@ module spatten_top (
       .command_v_msb_token_stride(command_v_msb_token_stride),
       .command_v_lsb_base(command_v_lsb_base),
       .command_v_lsb_head_stride(command_v_lsb_head_stride),
-      .command_v_lsb_token_stride(command_v_lsb_token_stride),
-      .command_out_base(command_out_base),
+      .command_v_lsb_token_stride(command_v_lsb_token_stride), .command_out_base(command_out_base),
       .command_out_head_stride(command_out_head_stride),
       .command_out_token_stride(command_out_token_stride),
-      .state_valid    (state_valid),
-      .state_ready    (state_ready),
-      .state_write    (state_write),
-      .state_table    (state_table),
-      .state_index    (state_index),
-      .state_data     (state_data),
-      .answer_valid   (answer_valid),
-      .answer_ready   (answer_ready),
-      .answer_data    (answer_data),
-      .control_valid  (control_valid),
-      .control_ready  (control_ready),
-      .control_clear  (control_clear),
-      .control_abort  (control_abort),
-      .event_valid    (event_valid),
-      .event_ready    (event_ready),
-      .event_done     (event_done),
-      .event_error    (event_error),
-      .event_undefined(event_undefined),
-      .event_code     (event_code),
-      .tally_valid    (1'b1),
-      .tally_ready    (unused_tally_ready),
-      .tally_sectors_q    (fetched_ctx[1:0] == OF_QUERY ? sectors : none),
+      .state_valid(state_valid), .state_ready(state_ready), .state_write(state_write),
+      .state_table(state_table), .state_index(state_index), .state_data(state_data),
+      .answer_valid(answer_valid), .answer_ready(answer_ready), .answer_data(answer_data),
+      .control_valid(control_valid), .control_ready(control_ready), .control_clear(control_clear),
+      .control_abort(control_abort),
+      .event_valid(event_valid), .event_ready(event_ready), .event_done(event_done),
+      .event_error(event_error), .event_undefined(event_undefined), .event_code(event_code),
+      .tally_valid(1'b1), .tally_ready(unused_tally_ready),
+      .tally_sectors_q(fetched_ctx[1:0] == OF_QUERY ? sectors : none),
       .tally_sectors_k_msb(fetched_ctx[1:0] == OF_KEYS && !fetched_lsb ? sectors : none),
       .tally_sectors_k_lsb(fetched_ctx[1:0] == OF_KEYS && fetched_lsb ? sectors : none),
       .tally_sectors_v_msb(fetched_ctx[1:0] == OF_VALUES && !fetched_lsb ? sectors : none),
       .tally_sectors_v_lsb(fetched_ctx[1:0] == OF_VALUES && fetched_lsb ? sectors : none),
-      .tally_rows         (row_done ? one : none),
-      .tally_rows_redone  (redone ? one : none),
-      .tally_stall_keys   (stalls[0] ? one : none),
-      .tally_stall_scores (stalls[1] ? one : none),
-      .tally_stall_select (stalls[2] ? one : none),
-      .tally_stall_values (stalls[3] ? one : none),
-      .tally_stall_output (stalls[4] ? one : none),
-      .busy           (busy),
-      .closed         (closed),
-      .dropped        (dropped),
-      .irq            (irq),
-      .queue_empty    (queue_empty),
-      .channel_base   (channel_base),
-      .axi_cache      (axi_cache),
-      .axi_prot       (axi_prot),
-      .axi_qos        (axi_qos)
+      .tally_rows(row_done ? one : none), .tally_rows_redone(redone ? one : none),
+      .tally_stall_keys(stalls[0] ? one : none), .tally_stall_scores(stalls[1] ? one : none),
+      .tally_stall_select(stalls[2] ? one : none), .tally_stall_values(stalls[3] ? one : none),
+      .tally_stall_output(stalls[4] ? one : none),
+      .busy(busy), .closed(closed), .dropped(dropped), .irq(irq), .queue_empty(queue_empty),
+      .channel_base(channel_base),
+      .axi_cache(axi_cache), .axi_prot(axi_prot), .axi_qos(axi_qos)
   );
 
   // ---- commands ---------------------------------------------------------------------------------
@@ -1456,25 +483,20 @@ module spatten_top (
   wire [4:0] early, late;
 
   command_check u_command_check (
-      .clk      (clk),
-      .command_mode_generation(command_mode_generation),
-      .command_mode_causal(command_mode_causal),
+      .clk(clk),
+      .command_mode_generation(command_mode_generation), .command_mode_causal(command_mode_causal),
       .command_mode_key_mode(command_mode_key_mode),
       .command_mode_value_mode(command_mode_value_mode),
       .command_mode_accumulate_tokens(command_mode_accumulate_tokens),
       .command_mode_accumulate_heads(command_mode_accumulate_heads),
-      .command_mode_head_shift(command_mode_head_shift),
-      .command_query_token(command_query_token),
-      .command_shape_head_dim(command_shape_head_dim),
-      .command_shape_group(command_shape_group),
-      .command_key_bits_msb(command_key_bits_msb),
-      .command_key_bits_lsb(command_key_bits_lsb),
+      .command_mode_head_shift(command_mode_head_shift), .command_query_token(command_query_token),
+      .command_shape_head_dim(command_shape_head_dim), .command_shape_group(command_shape_group),
+      .command_key_bits_msb(command_key_bits_msb), .command_key_bits_lsb(command_key_bits_lsb),
       .command_key_bits_threshold(command_key_bits_threshold),
       .command_value_bits_msb(command_value_bits_msb),
       .command_value_bits_lsb(command_value_bits_lsb),
       .command_value_ratio_ratio(command_value_ratio_ratio),
-      .command_scale_mantissa(command_scale_mantissa),
-      .command_scale_shift(command_scale_shift),
+      .command_scale_mantissa(command_scale_mantissa), .command_scale_shift(command_scale_shift),
       .command_output_scale_mantissa(command_output_scale_mantissa),
       .command_output_scale_shift(command_output_scale_shift),
       .command_token_operations_clear(command_token_operations_clear),
@@ -1495,12 +517,9 @@ module spatten_top (
       .command_token_guards_after_first(command_token_guards_after_first),
       .command_token_guards_after_last(command_token_guards_after_last),
       .command_head_prune_before(command_head_prune_before),
-      .command_head_prune_after(command_head_prune_after),
-      .command_key_mask(command_key_mask),
-      .command_q_base(command_q_base),
-      .command_q_head_stride(command_q_head_stride),
-      .command_q_token_stride(command_q_token_stride),
-      .command_k_msb_base(command_k_msb_base),
+      .command_head_prune_after(command_head_prune_after), .command_key_mask(command_key_mask),
+      .command_q_base(command_q_base), .command_q_head_stride(command_q_head_stride),
+      .command_q_token_stride(command_q_token_stride), .command_k_msb_base(command_k_msb_base),
       .command_k_msb_head_stride(command_k_msb_head_stride),
       .command_k_msb_token_stride(command_k_msb_token_stride),
       .command_k_lsb_base(command_k_lsb_base),
@@ -1511,16 +530,11 @@ module spatten_top (
       .command_v_msb_token_stride(command_v_msb_token_stride),
       .command_v_lsb_base(command_v_lsb_base),
       .command_v_lsb_head_stride(command_v_lsb_head_stride),
-      .command_v_lsb_token_stride(command_v_lsb_token_stride),
-      .command_out_base(command_out_base),
+      .command_v_lsb_token_stride(command_v_lsb_token_stride), .command_out_base(command_out_base),
       .command_out_head_stride(command_out_head_stride),
       .command_out_token_stride(command_out_token_stride),
-      .length   (length),
-      .all_heads(all_heads),
-      .tokens   (tokens),
-      .heads    (heads),
-      .early    (early),
-      .late     (late)
+      .length(length), .all_heads(all_heads), .tokens(tokens), .heads(heads), .early(early),
+      .late(late)
   );
 
   wire op_valid, op_ready, op_list, op_bad;
@@ -1536,12 +550,9 @@ module spatten_top (
   wire read_error, write_error, memory_idle;
 
   controller u_controller (
-      .clk            (clk),
-      .rst(rst),
-      .command_valid  (command_valid),
-      .command_ready  (command_ready),
-      .command_mode_generation(command_mode_generation),
-      .command_mode_causal(command_mode_causal),
+      .clk(clk), .rst(rst),
+      .command_valid(command_valid), .command_ready(command_ready),
+      .command_mode_generation(command_mode_generation), .command_mode_causal(command_mode_causal),
       .command_query_token(command_query_token),
       .command_token_operations_clear(command_token_operations_clear),
       .command_token_operations_append(command_token_operations_append),
@@ -1562,61 +573,23 @@ module spatten_top (
       .command_token_guards_after_last(command_token_guards_after_last),
       .command_head_prune_before(command_head_prune_before),
       .command_head_prune_after(command_head_prune_after),
-      .early          (early),
-      .late           (late),
-      .queue_empty    (queue_empty),
-      .state_valid    (state_valid),
-      .state_ready    (state_ready),
-      .state_write    (state_write),
-      .state_table    (state_table),
-      .state_index    (state_index),
-      .state_data     (state_data),
-      .answer_valid   (answer_valid),
-      .answer_ready   (answer_ready),
-      .answer_data    (answer_data),
-      .control_valid  (control_valid),
-      .control_ready  (control_ready),
-      .control_clear  (control_clear),
-      .control_abort  (control_abort),
-      .event_valid    (event_valid),
-      .event_ready    (event_ready),
-      .event_done     (event_done),
-      .event_error    (event_error),
-      .event_undefined(event_undefined),
-      .event_code     (event_code),
-      .op_valid       (op_valid),
-      .op_ready       (op_ready),
-      .op_code        (op_code),
-      .op_list        (op_list),
-      .op_index       (op_index),
-      .op_value       (op_value),
-      .op_k           (op_k),
-      .op_first       (op_first),
-      .op_last        (op_last),
-      .op_answer      (op_answer),
-      .op_bad         (op_bad),
-      .layer_valid    (layer_valid),
-      .layer_ready    (layer_ready),
-      .layer_n        (layer_n),
-      .layer_slot     (layer_slot),
-      .layer_begin    (layer_begin),
-      .issued         (issued),
-      .settled        (settled),
-      .counted        (counted),
-      .written        (written),
-      .written_slot   (written_slot),
-      .read_error     (read_error),
-      .write_error    (write_error),
-      .memory_idle    (memory_idle),
-      .flush          (flush),
-      .closed         (closed),
-      .dropped        (dropped),
-      .tokens         (tokens),
-      .heads          (heads),
-      .unfolded       (unfolded),
-      .length         (length),
-      .all_heads      (all_heads),
-      .busy           (busy)
+      .early(early), .late(late), .queue_empty(queue_empty),
+      .state_valid(state_valid), .state_ready(state_ready), .state_write(state_write),
+      .state_table(state_table), .state_index(state_index), .state_data(state_data),
+      .answer_valid(answer_valid), .answer_ready(answer_ready), .answer_data(answer_data),
+      .control_valid(control_valid), .control_ready(control_ready), .control_clear(control_clear),
+      .control_abort(control_abort),
+      .event_valid(event_valid), .event_ready(event_ready), .event_done(event_done),
+      .event_error(event_error), .event_undefined(event_undefined), .event_code(event_code),
+      .op_valid(op_valid), .op_ready(op_ready), .op_code(op_code), .op_list(op_list),
+      .op_index(op_index), .op_value(op_value), .op_k(op_k), .op_first(op_first), .op_last(op_last),
+      .op_answer(op_answer), .op_bad(op_bad),
+      .layer_valid(layer_valid), .layer_ready(layer_ready), .layer_n(layer_n),
+      .layer_slot(layer_slot), .layer_begin(layer_begin),
+      .issued(issued), .settled(settled), .counted(counted), .written(written),
+      .written_slot(written_slot), .read_error(read_error), .write_error(write_error),
+      .memory_idle(memory_idle), .flush(flush), .closed(closed), .dropped(dropped), .tokens(tokens),
+      .heads(heads), .unfolded(unfolded), .length(length), .all_heads(all_heads), .busy(busy)
   );
 
   // ---- the state that cascades ------------------------------------------------------------------
@@ -1646,67 +619,29 @@ module spatten_top (
   wire unused_id_word = &{1'b0, id_word_count, id_word_last};
 
   cascade_state u_cascade_state (
-      .clk              (clk),
-      .rst(work_rst),
-      .op_valid         (op_valid),
-      .op_ready         (op_ready),
-      .op_code          (op_code),
-      .op_list          (op_list),
-      .op_index         (op_index),
-      .op_value         (op_value),
-      .op_k             (op_k),
-      .op_first         (op_first),
-      .op_last          (op_last),
-      .op_answer        (op_answer),
-      .op_bad           (op_bad),
-      .tokens           (tokens),
-      .heads            (heads),
-      .unfolded         (unfolded),
-      .row_valid        (importance_valid),
-      .row_ready        (importance_ready),
-      .row_probs        (importance_probs),
-      .row_count        (importance_count),
-      .row_last         (importance_last),
-      .magnitude_valid  (magnitude_valid),
-      .magnitude_ready  (magnitude_ready),
-      .magnitude_head   (magnitude_head),
-      .magnitude_value  (magnitude_value),
-      .job_list_valid(job_list_valid),
-      .job_list_ready(job_list_ready),
-      .job_list_n(job_list_n),
-      .job_word_valid(job_word_valid),
-      .job_word_ready(job_word_ready),
-      .job_word_ids(job_word_ids),
-      .job_word_count(job_word_count),
-      .job_word_last(job_word_last),
-
-      .id_list_valid(id_list_valid),
-      .id_list_ready(id_list_ready),
-      .id_list_n(id_list_n),
-      .id_word_valid(id_word_valid),
-      .id_word_ready(id_word_ready),
-      .id_word_ids(id_word_ids),
-      .id_word_count(id_word_count),
-      .id_word_last(id_word_last),
-
-      .query_list_valid(query_list_valid),
-      .query_list_ready(query_list_ready),
-      .query_list_n(query_list_n),
-      .query_word_valid(query_word_valid),
-      .query_word_ready(query_word_ready),
-      .query_word_ids(query_word_ids),
-      .query_word_count(query_word_count),
-      .query_word_last(query_word_last),
-
-      .head_list_valid(head_list_valid),
-      .head_list_ready(head_list_ready),
-      .head_list_n(head_list_n),
-      .head_word_valid(head_word_valid),
-      .head_word_ready(head_word_ready),
-      .head_word_ids(head_word_ids),
-      .head_word_count(head_word_count),
-      .head_word_last(head_word_last)
-
+      .clk(clk), .rst(work_rst),
+      .op_valid(op_valid), .op_ready(op_ready), .op_code(op_code), .op_list(op_list),
+      .op_index(op_index), .op_value(op_value), .op_k(op_k), .op_first(op_first), .op_last(op_last),
+      .op_answer(op_answer), .op_bad(op_bad),
+      .tokens(tokens), .heads(heads), .unfolded(unfolded),
+      .row_valid(importance_valid), .row_ready(importance_ready), .row_probs(importance_probs),
+      .row_count(importance_count), .row_last(importance_last),
+      .magnitude_valid(magnitude_valid), .magnitude_ready(magnitude_ready),
+      .magnitude_head(magnitude_head), .magnitude_value(magnitude_value),
+      .job_list_valid(job_list_valid), .job_list_ready(job_list_ready), .job_list_n(job_list_n),
+      .job_word_valid(job_word_valid), .job_word_ready(job_word_ready), .job_word_ids(job_word_ids),
+      .job_word_count(job_word_count), .job_word_last(job_word_last),
+      .id_list_valid(id_list_valid), .id_list_ready(id_list_ready), .id_list_n(id_list_n),
+      .id_word_valid(id_word_valid), .id_word_ready(id_word_ready), .id_word_ids(id_word_ids),
+      .id_word_count(id_word_count), .id_word_last(id_word_last),
+      .query_list_valid(query_list_valid), .query_list_ready(query_list_ready),
+      .query_list_n(query_list_n), .query_word_valid(query_word_valid),
+      .query_word_ready(query_word_ready), .query_word_ids(query_word_ids),
+      .query_word_count(query_word_count), .query_word_last(query_word_last),
+      .head_list_valid(head_list_valid), .head_list_ready(head_list_ready),
+      .head_list_n(head_list_n), .head_word_valid(head_word_valid),
+      .head_word_ready(head_word_ready), .head_word_ids(head_word_ids),
+      .head_word_count(head_word_count), .head_word_last(head_word_last)
   );
 
   // ---- rows in order, and the fetches that they need --------------------------------------------
@@ -1720,62 +655,36 @@ module spatten_top (
   wire unused_ratio = &{1'b0, command_value_ratio_ratio[31:17]};
 
   row_sequencer u_row_sequencer (
-      .clk               (clk),
-      .rst(work_rst),
-      .layer_valid       (layer_valid),
-      .layer_ready       (layer_ready),
-      .layer_n           (layer_n),
-      .command_generation(command_mode_generation),
-      .command_causal    (command_mode_causal),
-      .command_query     (command_query_token),
-      .command_group     (command_shape_group),
-      .command_ratio     (command_value_ratio_ratio[16:0]),
-      .command_key_mode  (command_mode_key_mode),
-      .command_key_mask  (command_key_mask),
-      .command_q_base(command_q_base),
-      .command_q_head_stride(command_q_head_stride),
-      .command_k_msb_base(command_k_msb_base),
+      .clk(clk), .rst(work_rst),
+      .layer_valid(layer_valid), .layer_ready(layer_ready), .layer_n(layer_n),
+      .command_generation(command_mode_generation), .command_causal(command_mode_causal),
+      .command_query(command_query_token), .command_group(command_shape_group),
+      .command_ratio(command_value_ratio_ratio[16:0]), .command_key_mode(command_mode_key_mode),
+      .command_key_mask(command_key_mask), .command_q_base(command_q_base),
+      .command_q_head_stride(command_q_head_stride), .command_k_msb_base(command_k_msb_base),
       .command_k_msb_head_stride(command_k_msb_head_stride),
       .command_k_lsb_base(command_k_lsb_base),
       .command_k_lsb_head_stride(command_k_lsb_head_stride),
       .command_v_msb_base(command_v_msb_base),
       .command_v_msb_head_stride(command_v_msb_head_stride),
       .command_v_lsb_base(command_v_lsb_base),
-      .command_v_lsb_head_stride(command_v_lsb_head_stride),
-      .command_out_base(command_out_base),
+      .command_v_lsb_head_stride(command_v_lsb_head_stride), .command_out_base(command_out_base),
       .command_out_head_stride(command_out_head_stride),
       .command_out_token_stride(command_out_token_stride),
-      .heads             (heads[10:0]),
-      .head_list_valid   (head_list_valid),
-      .head_list_ready   (head_list_ready),
-      .head_list_n       (head_list_n),
-      .head_word_valid   (head_word_valid),
-      .head_word_ready   (head_word_ready),
-      .head_word_ids     (head_word_ids),
-      .head_word_count   (head_word_count),
-      .head_word_last    (head_word_last),
-      .query_list_valid  (query_list_valid),
-      .query_list_ready  (query_list_ready),
-      .query_list_n      (query_list_n),
-      .query_word_valid  (query_word_valid),
-      .query_word_ready  (query_word_ready),
-      .query_word_ids    (query_word_ids),
-      .query_word_count  (query_word_count),
-      .query_word_last   (query_word_last),
-      .task_valid        (task_valid),
-      .task_ready        (task_ready),
-      .task_kind         (task_kind),
-      .task_head         (task_head),
-      .task_n            (task_n),
-      .task_k            (task_k),
-      .task_release      (task_release),
-      .task_force        (task_force),
-      .task_q_base       (task_q_base),
-      .task_k_msb_base   (task_k_msb_base),
-      .task_k_lsb_base   (task_k_lsb_base),
-      .task_v_msb_base   (task_v_msb_base),
-      .task_v_lsb_base   (task_v_lsb_base),
-      .task_place_word   (task_place_word)
+      .heads(heads[10:0]),
+      .head_list_valid(head_list_valid), .head_list_ready(head_list_ready),
+      .head_list_n(head_list_n), .head_word_valid(head_word_valid),
+      .head_word_ready(head_word_ready), .head_word_ids(head_word_ids),
+      .head_word_count(head_word_count), .head_word_last(head_word_last),
+      .query_list_valid(query_list_valid), .query_list_ready(query_list_ready),
+      .query_list_n(query_list_n), .query_word_valid(query_word_valid),
+      .query_word_ready(query_word_ready), .query_word_ids(query_word_ids),
+      .query_word_count(query_word_count), .query_word_last(query_word_last),
+      .task_valid(task_valid), .task_ready(task_ready), .task_kind(task_kind),
+      .task_head(task_head), .task_n(task_n), .task_k(task_k), .task_release(task_release),
+      .task_force(task_force), .task_q_base(task_q_base), .task_k_msb_base(task_k_msb_base),
+      .task_k_lsb_base(task_k_lsb_base), .task_v_msb_base(task_v_msb_base),
+      .task_v_lsb_base(task_v_lsb_base), .task_place_word(task_place_word)
   );
 
   assign issued = task_valid && task_ready && !task_kind[1];
@@ -1791,18 +700,13 @@ module spatten_top (
   // So the sequencer is through with a layer while its last rows still wait, and the next command
   // can begin.
   stream_fifo #(
-      .WIDTH(TASK_W),
-      .DEPTH(16)
+      .WIDTH(TASK_W), .DEPTH(16)
   ) u_tasks (
-      .clk       (clk),
-      .rst(work_rst),
-      .push_valid(task_valid),
-      .push_ready(task_ready),
+      .clk(clk), .rst(work_rst), .push_valid(task_valid), .push_ready(task_ready),
       .push_data ({task_kind, layer_slot, task_head, task_n, task_k, task_release, task_force,
                    task_q_base, task_k_msb_base, task_k_lsb_base, task_v_msb_base,
                    task_v_lsb_base, task_place_word}),
-      .pop_valid (next_valid),
-      .pop_ready (next_ready),
+      .pop_valid(next_valid), .pop_ready(next_ready),
       .pop_data  ({next_kind, next_slot, next_head, next_n, next_k, next_release, next_force,
                    next_q_base, next_k_msb_base, next_k_lsb_base, next_v_msb_base,
                    next_v_lsb_base, next_place_word})
@@ -1832,88 +736,41 @@ module spatten_top (
   wire [5:0] id_count;
 
   fetch_scheduler u_fetch_scheduler (
-      .clk               (clk),
-      .rst(work_rst),
-      .table_set         (layer_begin),
-      .table_slot        (layer_slot),
-      .table_n           (layer_n),
-      .table_dim         (layer_dim),
-      .table_query       (command_query_token[9:0]),
-      .table_key_mode    (command_mode_key_mode),
-      .table_value_mode  (command_mode_value_mode),
-      .table_key_m       (command_key_bits_msb[3:0]),
-      .table_key_l       (command_key_bits_lsb[3:0]),
-      .table_value_m     (command_value_bits_msb[3:0]),
-      .table_value_l     (command_value_bits_lsb[3:0]),
-      .table_q_stride(command_q_token_stride),
+      .clk(clk), .rst(work_rst),
+      .table_set(layer_begin), .table_slot(layer_slot), .table_n(layer_n), .table_dim(layer_dim),
+      .table_query(command_query_token[9:0]), .table_key_mode(command_mode_key_mode),
+      .table_value_mode(command_mode_value_mode), .table_key_m(command_key_bits_msb[3:0]),
+      .table_key_l(command_key_bits_lsb[3:0]), .table_value_m(command_value_bits_msb[3:0]),
+      .table_value_l(command_value_bits_lsb[3:0]), .table_q_stride(command_q_token_stride),
       .table_k_msb_stride(command_k_msb_token_stride),
       .table_k_lsb_stride(command_k_lsb_token_stride),
       .table_v_msb_stride(command_v_msb_token_stride),
       .table_v_lsb_stride(command_v_lsb_token_stride),
-      .task_valid        (next_valid),
-      .task_ready        (next_ready),
-      .task_kind         (next_kind),
-      .task_slot         (next_slot),
-      .task_head         (next_head),
-      .task_n            (next_n),
-      .task_k            (next_k),
-      .task_release      (next_release),
-      .task_force        (next_force),
-      .task_q_base       (next_q_base),
-      .task_k_msb_base   (next_k_msb_base),
-      .task_k_lsb_base   (next_k_lsb_base),
-      .task_v_msb_base   (next_v_msb_base),
-      .task_v_lsb_base   (next_v_lsb_base),
-      .task_place_word   (next_place_word),
-      .values_valid      (values_valid),
-      .values_ready      (values_ready),
-      .values_ctx        (values_ctx),
-      .kept_word_valid   (kept_word_valid),
-      .kept_word_ready   (kept_word_ready),
-      .kept_word_ids     (kept_word_ids),
-      .kept_word_count   (kept_word_count),
-      .kept_word_last    (kept_word_last),
-      .redo_valid        (redo_valid),
-      .redo_ready        (redo_ready),
-      .redo_ctx          (redo_ctx),
-      .list_valid        (job_list_valid),
-      .list_ready        (job_list_ready),
-      .list_n            (job_list_n),
-      .word_valid        (job_word_valid),
-      .word_ready        (job_word_ready),
-      .word_ids          (job_word_ids),
-      .word_count        (job_word_count),
-      .word_last         (job_word_last),
-      .order_valid       (order_valid),
-      .order_ready       (order_ready),
-      .order_ctx         (order_ctx),
-      .order_n           (order_n),
-      .row_set           (row_set),
-      .row_slot          (row_slot),
-      .row_place         (row_place),
-      .row_dim           (row_dim),
-      .row_done          (row_done),
-      .row_done_slot     (row_done_slot),
-      .kept_freed        (kept_freed),
-      .kept_freed_k      (kept_freed_k),
-      .store_freed       (store_freed),
-      .job_valid         (job_valid),
-      .job_ready         (job_ready),
-      .job_msb_base      (job_msb_base),
-      .job_msb_stride    (job_msb_stride),
-      .job_lsb_base      (job_lsb_base),
-      .job_lsb_stride    (job_lsb_stride),
-      .job_use_msb       (job_use_msb),
-      .job_use_lsb       (job_use_lsb),
-      .job_m             (job_m),
-      .job_l             (job_l),
-      .job_dim           (job_dim),
-      .job_ctx           (job_ctx),
-      .id_valid          (id_valid),
-      .id_ready          (id_ready),
-      .id_ids            (id_ids),
-      .id_count          (id_count),
-      .id_last           (id_last)
+      .task_valid(next_valid), .task_ready(next_ready), .task_kind(next_kind),
+      .task_slot(next_slot), .task_head(next_head), .task_n(next_n), .task_k(next_k),
+      .task_release(next_release), .task_force(next_force), .task_q_base(next_q_base),
+      .task_k_msb_base(next_k_msb_base), .task_k_lsb_base(next_k_lsb_base),
+      .task_v_msb_base(next_v_msb_base), .task_v_lsb_base(next_v_lsb_base),
+      .task_place_word(next_place_word),
+      .values_valid(values_valid), .values_ready(values_ready), .values_ctx(values_ctx),
+      .kept_word_valid(kept_word_valid), .kept_word_ready(kept_word_ready),
+      .kept_word_ids(kept_word_ids), .kept_word_count(kept_word_count),
+      .kept_word_last(kept_word_last),
+      .redo_valid(redo_valid), .redo_ready(redo_ready), .redo_ctx(redo_ctx),
+      .list_valid(job_list_valid), .list_ready(job_list_ready), .list_n(job_list_n),
+      .word_valid(job_word_valid), .word_ready(job_word_ready), .word_ids(job_word_ids),
+      .word_count(job_word_count), .word_last(job_word_last),
+      .order_valid(order_valid), .order_ready(order_ready), .order_ctx(order_ctx),
+      .order_n(order_n),
+      .row_set(row_set), .row_slot(row_slot), .row_place(row_place), .row_dim(row_dim),
+      .row_done(row_done), .row_done_slot(row_done_slot),
+      .kept_freed(kept_freed), .kept_freed_k(kept_freed_k), .store_freed(store_freed),
+      .job_valid(job_valid), .job_ready(job_ready), .job_msb_base(job_msb_base),
+      .job_msb_stride(job_msb_stride), .job_lsb_base(job_lsb_base), .job_lsb_stride(job_lsb_stride),
+      .job_use_msb(job_use_msb), .job_use_lsb(job_use_lsb), .job_m(job_m), .job_l(job_l),
+      .job_dim(job_dim), .job_ctx(job_ctx),
+      .id_valid(id_valid), .id_ready(id_ready), .id_ids(id_ids), .id_count(id_count),
+      .id_last(id_last)
   );
 
   // ---- rows -------------------------------------------------------------------------------------
@@ -1928,130 +785,61 @@ module spatten_top (
   wire [2:0] place_ctx;
 
   row_pipeline u_row_pipeline (
-      .clk             (clk),
-      .rst(work_rst),
-      .table_set       (layer_begin),
-      .table_slot      (layer_slot),
-      .table_n         (layer_n),
-      .table_dim       (layer_dim),
-      .table_auto      (command_mode_key_mode == 2'd2),
-      .table_threshold (command_key_bits_threshold[11:0]),
-      .table_mant      (command_scale_mantissa),
-      .table_shift     (command_scale_shift[5:0]),
-      .table_out_mant  (command_output_scale_mantissa),
-      .table_out_shift (command_output_scale_shift[5:0]),
+      .clk(clk), .rst(work_rst),
+      .table_set(layer_begin), .table_slot(layer_slot), .table_n(layer_n), .table_dim(layer_dim),
+      .table_auto(command_mode_key_mode == 2'd2),
+      .table_threshold(command_key_bits_threshold[11:0]), .table_mant(command_scale_mantissa),
+      .table_shift(command_scale_shift[5:0]), .table_out_mant(command_output_scale_mantissa),
+      .table_out_shift(command_output_scale_shift[5:0]),
       .table_head_shift(command_mode_head_shift[4:0]),
       .table_accumulate_tokens(command_mode_accumulate_tokens),
       .table_accumulate_heads(command_mode_accumulate_heads),
-      .order_valid     (order_valid),
-      .order_ready     (order_ready),
-      .order_ctx       (order_ctx),
-      .order_n         (order_n),
-      .row_set         (row_set),
-      .row_slot        (row_slot),
-      .row_place       (row_place),
-      .row_dim         (row_dim),
-      .vector_valid    (vector_valid),
-      .vector_ready    (vector_ready),
-      .vector_data     (vector_data),
-      .vector_count    (vector_count),
-      .vector_last     (vector_last),
-      .vector_ctx      (vector_ctx),
-      .id_list_valid   (id_list_valid),
-      .id_list_ready   (id_list_ready),
-      .id_list_n       (id_list_n),
-      .id_word_valid   (id_word_valid),
-      .id_word_ready   (id_word_ready),
-      .id_word_ids     (id_word_ids),
-      .redo_valid      (redo_valid),
-      .redo_ready      (redo_ready),
-      .redo_ctx        (redo_ctx),
-      .values_valid    (values_valid),
-      .values_ready    (values_ready),
-      .values_ctx      (values_ctx),
-      .kept_word_valid (kept_word_valid),
-      .kept_word_ready (kept_word_ready),
-      .kept_word_ids   (kept_word_ids),
-      .kept_word_count (kept_word_count),
-      .kept_word_last  (kept_word_last),
-      .importance_valid(importance_valid),
-      .importance_ready(importance_ready),
-      .importance_probs(importance_probs),
-      .importance_count(importance_count),
-      .importance_last (importance_last),
-      .magnitude_valid (magnitude_valid),
-      .magnitude_ready (magnitude_ready),
-      .magnitude_head  (magnitude_head),
-      .magnitude_value (magnitude_value),
-      .row_valid       (row_valid),
-      .row_ready       (row_ready),
-      .row_data        (row_data),
-      .row_last        (row_last),
-      .place_valid     (place_valid),
-      .place_ready     (place_ready),
-      .place_word      (place_word),
-      .place_ctx       (place_ctx),
-      .settled         (settled),
-      .counted         (counted),
-      .row_done        (row_done),
-      .row_done_slot   (row_done_slot),
-      .kept_freed      (kept_freed),
-      .kept_freed_k    (kept_freed_k),
-      .store_freed     (store_freed),
-      .redone          (redone),
-      .stalls          (stalls)
+      .order_valid(order_valid), .order_ready(order_ready), .order_ctx(order_ctx),
+      .order_n(order_n),
+      .row_set(row_set), .row_slot(row_slot), .row_place(row_place), .row_dim(row_dim),
+      .vector_valid(vector_valid), .vector_ready(vector_ready), .vector_data(vector_data),
+      .vector_count(vector_count), .vector_last(vector_last), .vector_ctx(vector_ctx),
+      .id_list_valid(id_list_valid), .id_list_ready(id_list_ready), .id_list_n(id_list_n),
+      .id_word_valid(id_word_valid), .id_word_ready(id_word_ready), .id_word_ids(id_word_ids),
+      .redo_valid(redo_valid), .redo_ready(redo_ready), .redo_ctx(redo_ctx),
+      .values_valid(values_valid), .values_ready(values_ready), .values_ctx(values_ctx),
+      .kept_word_valid(kept_word_valid), .kept_word_ready(kept_word_ready),
+      .kept_word_ids(kept_word_ids), .kept_word_count(kept_word_count),
+      .kept_word_last(kept_word_last),
+      .importance_valid(importance_valid), .importance_ready(importance_ready),
+      .importance_probs(importance_probs), .importance_count(importance_count),
+      .importance_last(importance_last),
+      .magnitude_valid(magnitude_valid), .magnitude_ready(magnitude_ready),
+      .magnitude_head(magnitude_head), .magnitude_value(magnitude_value),
+      .row_valid(row_valid), .row_ready(row_ready), .row_data(row_data), .row_last(row_last),
+      .place_valid(place_valid), .place_ready(place_ready), .place_word(place_word),
+      .place_ctx(place_ctx),
+      .settled(settled), .counted(counted), .row_done(row_done), .row_done_slot(row_done_slot),
+      .kept_freed(kept_freed), .kept_freed_k(kept_freed_k), .store_freed(store_freed),
+      .redone(redone), .stalls(stalls)
   );
 
   // ---- memory -----------------------------------------------------------------------------------
 
   memory_side #(
-      .CTX_W(5),
-      .TAG_W(3)
+      .CTX_W(5), .TAG_W(3)
   ) u_memory_side (
-      .clk           (clk),
-      .rst(rst),
-      .job_valid     (job_valid),
-      .job_ready     (job_ready),
-      .job_msb_base  (job_msb_base),
-      .job_msb_stride(job_msb_stride),
-      .job_lsb_base  (job_lsb_base),
-      .job_lsb_stride(job_lsb_stride),
-      .job_use_msb   (job_use_msb),
-      .job_use_lsb   (job_use_lsb),
-      .job_m         (job_m),
-      .job_l         (job_l),
-      .job_dim       (job_dim),
-      .job_ctx       (job_ctx),
-      .id_valid      (id_valid),
-      .id_ready      (id_ready),
-      .id_ids        (id_ids),
-      .id_count      (id_count),
-      .id_last       (id_last),
-      .vector_valid  (vector_valid),
-      .vector_ready  (vector_ready),
-      .vector_data   (vector_data),
-      .vector_count  (vector_count),
-      .vector_last   (vector_last),
-      .vector_ctx    (vector_ctx),
-      .row_valid     (row_valid),
-      .row_ready     (row_ready),
-      .row_data      (row_data),
-      .row_last      (row_last),
-      .place_valid   (place_valid),
-      .place_ready   (place_ready),
-      .place_word    (place_word),
-      .place_ctx     (place_ctx),
-      .channel_base  (channel_base),
-      .axi_cache     (axi_cache),
-      .axi_prot      (axi_prot),
-      .axi_qos       (axi_qos),
-      .stop          (flush),
-      .idle          (memory_idle),
-      .read_error    (read_error),
-      .write_error   (write_error),
-      .fetched       (fetched),
-      .fetched_lsb   (fetched_lsb),
-      .fetched_ctx   (fetched_ctx),
+      .clk(clk), .rst(rst),
+      .job_valid(job_valid), .job_ready(job_ready), .job_msb_base(job_msb_base),
+      .job_msb_stride(job_msb_stride), .job_lsb_base(job_lsb_base), .job_lsb_stride(job_lsb_stride),
+      .job_use_msb(job_use_msb), .job_use_lsb(job_use_lsb), .job_m(job_m), .job_l(job_l),
+      .job_dim(job_dim), .job_ctx(job_ctx),
+      .id_valid(id_valid), .id_ready(id_ready), .id_ids(id_ids), .id_count(id_count),
+      .id_last(id_last),
+      .vector_valid(vector_valid), .vector_ready(vector_ready), .vector_data(vector_data),
+      .vector_count(vector_count), .vector_last(vector_last), .vector_ctx(vector_ctx),
+      .row_valid(row_valid), .row_ready(row_ready), .row_data(row_data), .row_last(row_last),
+      .place_valid(place_valid), .place_ready(place_ready), .place_word(place_word),
+      .place_ctx(place_ctx),
+      .channel_base(channel_base),
+      .axi_cache(axi_cache), .axi_prot(axi_prot), .axi_qos(axi_qos),
+      .stop(flush), .idle(memory_idle), .read_error(read_error), .write_error(write_error),
+      .fetched(fetched), .fetched_lsb(fetched_lsb), .fetched_ctx(fetched_ctx),
       .m_axi_arvalid({
           m_axi_15_arvalid, m_axi_14_arvalid, m_axi_13_arvalid, m_axi_12_arvalid,
           m_axi_11_arvalid, m_axi_10_arvalid, m_axi_9_arvalid, m_axi_8_arvalid,
@@ -2237,8 +1025,7 @@ module spatten_top (
           m_axi_11_bresp, m_axi_10_bresp, m_axi_9_bresp, m_axi_8_bresp,
           m_axi_7_bresp, m_axi_6_bresp, m_axi_5_bresp, m_axi_4_bresp,
           m_axi_3_bresp, m_axi_2_bresp, m_axi_1_bresp, m_axi_0_bresp}),
-      .written       (written),
-      .written_ctx   (written_slot)
+      .written(written), .written_ctx(written_slot)
   );
 
 endmodule

@@ -57,17 +57,11 @@ module stream_fifo #(
   wire [WIDTH-1:0] rd_data;
 
   ram_1r1w #(
-      .WIDTH (WIDTH),
-      .DEPTH (DEPTH),
-      .ADDR_W(ADDR_W)
+      .WIDTH(WIDTH), .DEPTH(DEPTH), .ADDR_W(ADDR_W)
   ) u_ram (
-      .clk    (clk),
-      .wr_en  (push),
-      .wr_addr(wr_addr_q),
-      .wr_data(push_data),
-      .rd_en  (rd_en),
-      .rd_addr(rd_addr_q),
-      .rd_data(rd_data)
+      .clk(clk),
+      .wr_en(push), .wr_addr(wr_addr_q), .wr_data(push_data),
+      .rd_en(rd_en), .rd_addr(rd_addr_q), .rd_data(rd_data)
   );
 
   always @(posedge clk) begin

@@ -276,16 +276,11 @@ module token_importance #(
   end
 
   rmw_ram #(
-      .WIDTH (SUM_LANES * SUM_W),
-      .DEPTH (SUM_DEPTH),
-      .ADDR_W(SUM_ADDR_W)
+      .WIDTH(SUM_LANES * SUM_W), .DEPTH(SUM_DEPTH), .ADDR_W(SUM_ADDR_W)
   ) u_sums (
-      .clk     (clk),
-      .rst(rst),
+      .clk(clk), .rst(rst),
       .op_valid((row && count_q != {COUNT_W{1'b0}}) || (takes && lanes != {BANKS{1'b0}})),
-      .op_addr (row ? row_addr : word_addr),
-      .edit_old(old_sums),
-      .edit_new(new_sums)
+      .op_addr(row ? row_addr : word_addr), .edit_old(old_sums), .edit_new(new_sums)
   );
 
   generate
@@ -433,19 +428,12 @@ module token_importance #(
   endgenerate
 
   importance_store #(
-      .BANKS (BANKS),
-      .DEPTH (DEPTH),
-      .ADDR_W(ADDR_W)
+      .BANKS(BANKS), .DEPTH(DEPTH), .ADDR_W(ADDR_W)
   ) u_store (
-      .clk      (clk),
-      .rst(rst),
-      .op_valid (bank_valid_q),
-      .op_addr  (bank_addr),
-      .op_zero  (op_zero),
-      .op_scale (op_scale),
-      .op_shift (op_shift),
-      .op_amount(bank_amount),
-      .values   (bank_values)
+      .clk(clk), .rst(rst),
+      .op_valid(bank_valid_q), .op_addr(bank_addr), .op_zero(op_zero), .op_scale(op_scale),
+      .op_shift(op_shift), .op_amount(bank_amount),
+      .values(bank_values)
   );
 
   // ---- from banks to lanes: in stage 2*RAM_LATENCY+5, until the word is whole -------------------
@@ -573,31 +561,22 @@ module token_importance #(
   wire unused_importances_ready;
 
   stream_fifo #(
-      .WIDTH(16 + 1 + IDS_COUNT_W + BANKS + BANKS * ID_W),
-      .DEPTH(KEY_DEPTH)
+      .WIDTH(16 + 1 + IDS_COUNT_W + BANKS + BANKS * ID_W), .DEPTH(KEY_DEPTH)
   ) u_labels (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(label_valid_q),
-      .push_ready(unused_labels_ready),
-      .push_data ({s2_stay, label_last_q, label_count_q, s2_guarded_q, op_q[8+:BANKS*ID_W]}),
-      .pop_valid (unused_labels_valid),
-      .pop_ready (given),
-      .pop_data  ({key_k, key_last, key_count, key_guarded, key_ids})
+      .clk(clk), .rst(rst),
+      .push_valid(label_valid_q), .push_ready(unused_labels_ready),
+      .push_data({s2_stay, label_last_q, label_count_q, s2_guarded_q, op_q[8+:BANKS*ID_W]}),
+      .pop_valid(unused_labels_valid), .pop_ready(given),
+      .pop_data({key_k, key_last, key_count, key_guarded, key_ids})
   );
 
   stream_fifo #(
-      .WIDTH(BANKS * IMPORTANCE_W),
-      .DEPTH(KEY_DEPTH)
+      .WIDTH(BANKS * IMPORTANCE_W), .DEPTH(KEY_DEPTH)
   ) u_importances (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(back_read_q[STAGES]),
-      .push_ready(unused_importances_ready),
-      .push_data (importances_q),
-      .pop_valid (key_valid),
-      .pop_ready (key_ready),
-      .pop_data  (key_importances)
+      .clk(clk), .rst(rst),
+      .push_valid(back_read_q[STAGES]), .push_ready(unused_importances_ready),
+      .push_data(importances_q),
+      .pop_valid(key_valid), .pop_ready(key_ready), .pop_data(key_importances)
   );
 
 `ifdef SPATTEN_CHECKS

@@ -90,17 +90,13 @@ module topk_engine #(
   wire                       row_last;
 
   stream_fifo #(
-      .WIDTH(BEAT_W),
-      .DEPTH(DEPTH)
+      .WIDTH(BEAT_W), .DEPTH(DEPTH)
   ) u_row_buffer (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(push_valid && turn_ready),
-      .push_ready(buffer_ready),
-      .push_data ({push_last, push_count, push_payloads, push_keys}),
-      .pop_valid (row_valid),
-      .pop_ready (row_ready),
-      .pop_data  ({row_last, row_count, row_payloads, row_keys})
+      .clk(clk), .rst(rst),
+      .push_valid(push_valid && turn_ready), .push_ready(buffer_ready),
+      .push_data({push_last, push_count, push_payloads, push_keys}),
+      .pop_valid(row_valid), .pop_ready(row_ready),
+      .pop_data({row_last, row_count, row_payloads, row_keys})
   );
 
   // ---- selection --------------------------------------------------------------------------------
@@ -125,35 +121,25 @@ module topk_engine #(
       wire [NUM_W-1:0] result_ties;
 
       topk_select #(
-          .KEY_W  (KEY_W),
-          .MAX_ROW(MAX_ROW)
+          .KEY_W(KEY_W), .MAX_ROW(MAX_ROW)
       ) u_select (
-          .clk             (clk),
-          .rst(rst),
-          .push_valid      (push_valid && buffer_ready && fill_turn_q[unit]),
-          .push_ready      (unit_ready[unit]),
-          .push_keys       (push_keys),
-          .push_count      (push_count),
-          .push_last       (push_last),
-          .push_k          (push_k),
-          .result_valid    (result_valid),
-          .result_ready    (result_ready),
-          .result_threshold(result_threshold),
-          .result_ties     (result_ties),
-          .pass_start      (pass_start[unit])
+          .clk(clk), .rst(rst),
+          .push_valid(push_valid && buffer_ready && fill_turn_q[unit]),
+          .push_ready(unit_ready[unit]), .push_keys(push_keys), .push_count(push_count),
+          .push_last(push_last), .push_k(push_k),
+          .result_valid(result_valid), .result_ready(result_ready),
+          .result_threshold(result_threshold), .result_ties(result_ties),
+          .pass_start(pass_start[unit])
       );
 
       stream_reg #(
           .WIDTH(KEY_W + NUM_W)
       ) u_result_reg (
-          .clk       (clk),
-          .rst(rst),
-          .push_valid(result_valid),
-          .push_ready(result_ready),
-          .push_data ({result_ties, result_threshold}),
-          .pop_valid (rule_valids[unit]),
-          .pop_ready (rule_ready && rule_turn_q[unit]),
-          .pop_data  ({rule_ties[unit*NUM_W+:NUM_W], rule_thresholds[unit*KEY_W+:KEY_W]})
+          .clk(clk), .rst(rst),
+          .push_valid(result_valid), .push_ready(result_ready),
+          .push_data({result_ties, result_threshold}),
+          .pop_valid(rule_valids[unit]), .pop_ready(rule_ready && rule_turn_q[unit]),
+          .pop_data({rule_ties[unit*NUM_W+:NUM_W], rule_thresholds[unit*KEY_W+:KEY_W]})
       );
     end
   endgenerate
@@ -182,28 +168,15 @@ module topk_engine #(
   end
 
   topk_filter #(
-      .KEY_W    (KEY_W),
-      .PAYLOAD_W(PAYLOAD_W),
-      .MAX_ROW  (MAX_ROW)
+      .KEY_W(KEY_W), .PAYLOAD_W(PAYLOAD_W), .MAX_ROW(MAX_ROW)
   ) u_filter (
-      .clk           (clk),
-      .rst(rst),
-      .rule_valid    (rule_valid),
-      .rule_ready    (rule_ready),
-      .rule_threshold(turn_threshold),
-      .rule_ties     (turn_ties),
-      .push_valid    (row_valid),
-      .push_ready    (row_ready),
-      .push_keys     (row_keys),
-      .push_payloads (row_payloads),
-      .push_count    (row_count),
-      .push_last     (row_last),
-      .pop_valid     (pop_valid),
-      .pop_ready     (pop_ready),
-      .pop_keys      (pop_keys),
-      .pop_payloads  (pop_payloads),
-      .pop_count     (pop_count),
-      .pop_last      (pop_last)
+      .clk(clk), .rst(rst),
+      .rule_valid(rule_valid), .rule_ready(rule_ready), .rule_threshold(turn_threshold),
+      .rule_ties(turn_ties),
+      .push_valid(row_valid), .push_ready(row_ready), .push_keys(row_keys),
+      .push_payloads(row_payloads), .push_count(row_count), .push_last(row_last),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_keys(pop_keys),
+      .pop_payloads(pop_payloads), .pop_count(pop_count), .pop_last(pop_last)
   );
 
 endmodule

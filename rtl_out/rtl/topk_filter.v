@@ -305,31 +305,20 @@ module topk_filter #(
   lane_packer #(
       .DATA_W(ELEMENT_W)
   ) u_packer (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(s3_valid_q),
-      .push_ready(s4_ready),
-      .push_data (s3_elements_q),
-      .push_keep (s3_keep_q),
-      .push_last (s3_last_q),
-      .pop_valid (word_valid),
-      .pop_ready (word_ready),
-      .pop_data  (word_elements),
-      .pop_count (word_count),
-      .pop_last  (word_last)
+      .clk(clk), .rst(rst),
+      .push_valid(s3_valid_q), .push_ready(s4_ready), .push_data(s3_elements_q),
+      .push_keep(s3_keep_q), .push_last(s3_last_q),
+      .pop_valid(word_valid), .pop_ready(word_ready), .pop_data(word_elements),
+      .pop_count(word_count), .pop_last(word_last)
   );
 
   stream_reg #(
       .WIDTH(LANES * ELEMENT_W + COUNT_W + 1)
   ) u_pop_reg (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(word_valid),
-      .push_ready(word_ready),
-      .push_data ({word_last, word_count, word_elements}),
-      .pop_valid (pop_valid),
-      .pop_ready (pop_ready),
-      .pop_data  ({pop_last, pop_count, pop_elements})
+      .clk(clk), .rst(rst),
+      .push_valid(word_valid), .push_ready(word_ready),
+      .push_data({word_last, word_count, word_elements}),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data({pop_last, pop_count, pop_elements})
   );
 
   generate

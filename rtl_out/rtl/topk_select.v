@@ -354,35 +354,21 @@ module topk_select #(
   lane_packer #(
       .DATA_W(KEY_W)
   ) u_high_packer (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(s2_valid_q),
-      .push_ready(unused_high_ready),
-      .push_data (s2_keys_q),
-      .push_keep (s2_above_q),
-      .push_last (s2_last_q),
-      .pop_valid (high_wr_en),
-      .pop_ready (1'b1),
-      .pop_data  (high_wr_data),
-      .pop_count (unused_high_count),
-      .pop_last  (high_wr_last)
+      .clk(clk), .rst(rst),
+      .push_valid(s2_valid_q), .push_ready(unused_high_ready), .push_data(s2_keys_q),
+      .push_keep(s2_above_q), .push_last(s2_last_q),
+      .pop_valid(high_wr_en), .pop_ready(1'b1), .pop_data(high_wr_data),
+      .pop_count(unused_high_count), .pop_last(high_wr_last)
   );
 
   lane_packer #(
       .DATA_W(KEY_W)
   ) u_low_packer (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(s2_valid_q),
-      .push_ready(unused_low_ready),
-      .push_data (s2_keys_q),
-      .push_keep (s2_below_q),
-      .push_last (s2_last_q),
-      .pop_valid (low_wr_en),
-      .pop_ready (1'b1),
-      .pop_data  (low_wr_data),
-      .pop_count (unused_low_count),
-      .pop_last  (low_wr_last)
+      .clk(clk), .rst(rst),
+      .push_valid(s2_valid_q), .push_ready(unused_low_ready), .push_data(s2_keys_q),
+      .push_keep(s2_below_q), .push_last(s2_last_q),
+      .pop_valid(low_wr_en), .pop_ready(1'b1), .pop_data(low_wr_data), .pop_count(unused_low_count),
+      .pop_last(low_wr_last)
   );
 
   always @(posedge clk) begin
@@ -396,31 +382,19 @@ module topk_select #(
   end
 
   ram_1r1w #(
-      .WIDTH (LANES * KEY_W),
-      .DEPTH (WORDS),
-      .ADDR_W(ADDR_W)
+      .WIDTH(LANES * KEY_W), .DEPTH(WORDS), .ADDR_W(ADDR_W)
   ) u_high_ram (
-      .clk    (clk),
-      .wr_en  (high_wr_en),
-      .wr_addr(high_wr_addr_q),
-      .wr_data(high_wr_data),
-      .rd_en  (read && high_q),
-      .rd_addr(rd_addr_q),
-      .rd_data(high_rd_data)
+      .clk(clk),
+      .wr_en(high_wr_en), .wr_addr(high_wr_addr_q), .wr_data(high_wr_data),
+      .rd_en(read && high_q), .rd_addr(rd_addr_q), .rd_data(high_rd_data)
   );
 
   ram_1r1w #(
-      .WIDTH (LANES * KEY_W),
-      .DEPTH (WORDS),
-      .ADDR_W(ADDR_W)
+      .WIDTH(LANES * KEY_W), .DEPTH(WORDS), .ADDR_W(ADDR_W)
   ) u_low_ram (
-      .clk    (clk),
-      .wr_en  (low_wr_en),
-      .wr_addr(low_wr_addr_q),
-      .wr_data(low_wr_data),
-      .rd_en  (read && !high_q),
-      .rd_addr(rd_addr_q),
-      .rd_data(low_rd_data)
+      .clk(clk),
+      .wr_en(low_wr_en), .wr_addr(low_wr_addr_q), .wr_data(low_wr_data),
+      .rd_en(read && !high_q), .rd_addr(rd_addr_q), .rd_data(low_rd_data)
   );
 
   // ---- stage 3: counts --------------------------------------------------------------------------

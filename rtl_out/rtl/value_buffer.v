@@ -327,33 +327,21 @@ module value_buffer #(
           pick_queue #(
               .WIDTH(ROW_W + PROB_W)
           ) u_queue (
-              .clk      (clk),
-              .rst(rst),
-              .push     (|seen),
-              .push_now (put_now),
-              .push_data({put_row, put_prob}),
-              .room     (room[QUEUE]),
-              .turn     (step_last),
-              .any      (even_any[lane]),
-              .two      (even_two[lane]),
-              .pop      (pop_even[lane]),
-              .pop_data ({even_rows[lane*ROW_W+:ROW_W], even_probs[lane*PROB_W+:PROB_W]})
+              .clk(clk), .rst(rst),
+              .push(|seen), .push_now(put_now), .push_data({put_row, put_prob}),
+              .room(room[QUEUE]), .turn(step_last), .any(even_any[lane]), .two(even_two[lane]),
+              .pop(pop_even[lane]),
+              .pop_data({even_rows[lane*ROW_W+:ROW_W], even_probs[lane*PROB_W+:PROB_W]})
           );
         end else begin : g_odd
           pick_queue #(
               .WIDTH(ROW_W + PROB_W)
           ) u_queue (
-              .clk      (clk),
-              .rst(rst),
-              .push     (|seen),
-              .push_now (put_now),
-              .push_data({put_row, put_prob}),
-              .room     (room[QUEUE]),
-              .turn     (step_last),
-              .any      (odd_any[lane]),
-              .two      (odd_two[lane]),
-              .pop      (pop_odd[lane]),
-              .pop_data ({odd_rows[lane*ROW_W+:ROW_W], odd_probs[lane*PROB_W+:PROB_W]})
+              .clk(clk), .rst(rst),
+              .push(|seen), .push_now(put_now), .push_data({put_row, put_prob}),
+              .room(room[QUEUE]), .turn(step_last), .any(odd_any[lane]), .two(odd_two[lane]),
+              .pop(pop_odd[lane]),
+              .pop_data({odd_rows[lane*ROW_W+:ROW_W], odd_probs[lane*PROB_W+:PROB_W]})
           );
         end
       end
@@ -430,18 +418,12 @@ module value_buffer #(
   wire [CTX_W-1:0] row_ctx;
 
   reg_fifo #(
-      .WIDTH(CTX_W + 3),
-      .DEPTH(ROWS)
+      .WIDTH(CTX_W + 3), .DEPTH(ROWS)
   ) u_rows (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (1'b0),
-      .push_valid(s1_enters && begin_q),
-      .push_ready(info_room),
-      .push_data ({s1_ctx_q, s1_release_q, s1_dim_q}),
-      .pop_valid (row_valid),
-      .pop_ready (step_last),
-      .pop_data  ({row_ctx, row_release, row_dim})
+      .clk(clk), .rst(rst), .clear(1'b0),
+      .push_valid(s1_enters && begin_q), .push_ready(info_room),
+      .push_data({s1_ctx_q, s1_release_q, s1_dim_q}),
+      .pop_valid(row_valid), .pop_ready(step_last), .pop_data({row_ctx, row_release, row_dim})
   );
 
   // Lanes that a slot begins with.
@@ -623,31 +605,24 @@ module value_buffer #(
       assign rd_data[lane*PART_W+:PART_W]  = data;
 
       ram_1r1w #(
-          .WIDTH (PART_W),
-          .DEPTH (WORDS),
-          .ADDR_W(WORD_W)
+          .WIDTH(PART_W), .DEPTH(WORDS), .ADDR_W(WORD_W)
       ) u_even_ram (
-          .clk    (clk),
+          .clk(clk),
           // An empty beat may follow the bank's last word.
-          .wr_en  (store && load_count != NONE && !fill_word_q[0]),
+          .wr_en(store && load_count != NONE && !fill_word_q[0]),
           .wr_addr({fill_word_q[WORD_W-1:1], fill_bank_q}),
           .wr_data(load_data[lane*PART_W+:PART_W]),
-          .rd_en  (read_go && even_go),
-          .rd_addr({even_row, s3_bank_q}),
-          .rd_data(even_data)
+          .rd_en(read_go && even_go), .rd_addr({even_row, s3_bank_q}), .rd_data(even_data)
       );
 
       ram_1r1w #(
-          .WIDTH (PART_W),
-          .DEPTH (WORDS),
-          .ADDR_W(WORD_W)
+          .WIDTH(PART_W), .DEPTH(WORDS), .ADDR_W(WORD_W)
       ) u_odd_ram (
-          .clk    (clk),
-          .wr_en  (store && load_count != NONE && fill_word_q[0]),
+          .clk(clk),
+          .wr_en(store && load_count != NONE && fill_word_q[0]),
           .wr_addr({fill_word_q[WORD_W-1:1], fill_bank_q}),
           .wr_data(load_data[lane*PART_W+:PART_W]),
-          .rd_en  (read_go && odd_go),
-          .rd_addr({odd_row, s3_bank_q}),
+          .rd_en(read_go && odd_go), .rd_addr({odd_row, s3_bank_q}),
           .rd_data(odd_data[lane*PART_W+:PART_W])
       );
     end
@@ -670,21 +645,15 @@ module value_buffer #(
   wire [TAG_W-SOURCES_W-1:0] unused_rd_tag;
 
   ram_reader #(
-      .WIDTH(LANES * PART_W),
-      .TAG_W(TAG_W)
+      .WIDTH(LANES * PART_W), .TAG_W(TAG_W)
   ) u_reader (
-      .clk      (clk),
-      .rst(rst),
-      .read_free(read_free),
-      .read_go  (read_go),
-      .read_tag ({s3_sources, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q, s3_last_q}),
-      .rd_data  (rd_data),
-      .rd_tag   ({rd_sources, unused_rd_tag}),
-      .out_valid(reader_valid),
-      .out_ready(reader_taken),
-      .out_data (reader_data),
-      .out_tag  ({unused_sources, reader_probs, reader_ctx, reader_dim, reader_some, reader_last}),
-      .idle     (reader_idle)
+      .clk(clk), .rst(rst),
+      .read_free(read_free), .read_go(read_go),
+      .read_tag({s3_sources, s3_probs, s3_ctx_q, s3_dim_q, s3_some_q, s3_last_q}),
+      .rd_data(rd_data), .rd_tag({rd_sources, unused_rd_tag}),
+      .out_valid(reader_valid), .out_ready(reader_taken), .out_data(reader_data),
+      .out_tag({unused_sources, reader_probs, reader_ctx, reader_dim, reader_some, reader_last}),
+      .idle(reader_idle)
   );
 
   // A pick's probability stands in the first lane of its slot, and leaves in the lane that counts

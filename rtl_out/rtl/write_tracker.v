@@ -78,18 +78,11 @@ module write_tracker #(
   wire             last = end_valid && end_number == sector_number;
 
   reg_fifo #(
-      .WIDTH(TAG_W + 4),
-      .DEPTH(ROWS)
+      .WIDTH(TAG_W + 4), .DEPTH(ROWS)
   ) u_ends (
-      .clk       (clk),
-      .rst(rst),
-      .clear     (clear),
-      .push_valid(place_valid),
-      .push_ready(end_room),
-      .push_data ({place_ctx, last_word[6:3]}),
-      .pop_valid (end_valid),
-      .pop_ready (push && last),
-      .pop_data  ({end_ctx, end_number})
+      .clk(clk), .rst(rst), .clear(clear),
+      .push_valid(place_valid), .push_ready(end_room), .push_data({place_ctx, last_word[6:3]}),
+      .pop_valid(end_valid), .pop_ready(push && last), .pop_data({end_ctx, end_number})
   );
 
   wire unused_in_sector = &last_word[2:0];
@@ -111,17 +104,12 @@ module write_tracker #(
   wire                 pop = head_valid && (clear || has_answer[head_channel]);
 
   stream_fifo #(
-      .WIDTH(TAG_W + CHANNEL_W + 1),
-      .DEPTH(WRITES)
+      .WIDTH(TAG_W + CHANNEL_W + 1), .DEPTH(WRITES)
   ) u_sectors (
-      .clk       (clk),
-      .rst(rst),
-      .push_valid(sector_valid && !clear),
-      .push_ready(sector_ready),
-      .push_data ({end_ctx, sector_channel, last}),
-      .pop_valid (head_valid),
-      .pop_ready (pop),
-      .pop_data  ({head_ctx, head_channel, head_last})
+      .clk(clk), .rst(rst),
+      .push_valid(sector_valid && !clear), .push_ready(sector_ready),
+      .push_data({end_ctx, sector_channel, last}),
+      .pop_valid(head_valid), .pop_ready(pop), .pop_data({head_ctx, head_channel, head_last})
   );
 
   reg [COUNT_W-1:0] waiting_q;  // sectors in the FIFO

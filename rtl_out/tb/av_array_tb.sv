@@ -56,106 +56,48 @@ module av_array_tb;
   wire [37:0] magnitude_compared;
 
   av_array dut (
-      .clk(clk),
-      .rst(reset),
-      .prob_valid(prob_valid),
-      .prob_ready(prob_ready),
-      .prob_probs(prob_payload[191:0]),
-      .prob_count(prob_payload[196:192]),
-      .prob_last(prob_payload[197:197]),
-      .prob_dim(prob_payload[199:198]),
-      .prob_mant(prob_payload[215:200]),
-      .prob_shift(prob_payload[221:216]),
-      .prob_ctx(prob_payload[237:222]),
-      .value_valid(value_valid),
-      .value_ready(value_ready),
-      .value_data(value_payload[6143:0]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_data(pop_payload[255:0]),
-      .pop_last(pop_payload[256:256]),
-      .pop_ctx(pop_payload[272:257]),
-      .magnitude_valid(magnitude_valid),
-      .magnitude_ready(magnitude_ready),
-      .magnitude_sum(magnitude_payload[21:0]),
-      .magnitude_ctx(magnitude_payload[37:22])
+      .clk(clk), .rst(reset),
+      .prob_valid(prob_valid), .prob_ready(prob_ready), .prob_probs(prob_payload[191:0]),
+      .prob_count(prob_payload[196:192]), .prob_last(prob_payload[197:197]),
+      .prob_dim(prob_payload[199:198]), .prob_mant(prob_payload[215:200]),
+      .prob_shift(prob_payload[221:216]), .prob_ctx(prob_payload[237:222]),
+      .value_valid(value_valid), .value_ready(value_ready), .value_data(value_payload[6143:0]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data(pop_payload[255:0]),
+      .pop_last(pop_payload[256:256]), .pop_ctx(pop_payload[272:257]),
+      .magnitude_valid(magnitude_valid), .magnitude_ready(magnitude_ready),
+      .magnitude_sum(magnitude_payload[21:0]), .magnitude_ctx(magnitude_payload[37:22])
   );
 
   tb_source #(
-      .FILE("tb/vectors/av_array_prob.hex"),
-      .BEATS(80),
-      .WIDTH(238),
-      .NUMBER(0)
+      .FILE("tb/vectors/av_array_prob.hex"), .BEATS(80), .WIDTH(238), .NUMBER(0)
   ) prob (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(prob_valid),
-      .ready(prob_ready),
-      .payload(prob_payload),
-      .beat(prob_beat),
-      .done(prob_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(prob_valid), .ready(prob_ready),
+      .payload(prob_payload), .beat(prob_beat), .done(prob_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/av_array_value.hex"),
-      .BEATS(65),
-      .WIDTH(6144),
-      .NUMBER(1)
+      .FILE("tb/vectors/av_array_value.hex"), .BEATS(65), .WIDTH(6144), .NUMBER(1)
   ) value (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(value_valid),
-      .ready(value_ready),
-      .payload(value_payload),
-      .beat(value_beat),
-      .done(value_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(value_valid),
+      .ready(value_ready), .payload(value_payload), .beat(value_beat), .done(value_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/av_array_pop.hex"),
-      .BEATS(124),
-      .WIDTH(273),
-      .NUMBER(2),
-      .BLOCK("av_array"),
-      .NAME("pop")
+      .FILE("tb/vectors/av_array_pop.hex"), .BEATS(124), .WIDTH(273), .NUMBER(2),
+      .BLOCK("av_array"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/av_array_magnitude.hex"),
-      .BEATS(40),
-      .WIDTH(38),
-      .NUMBER(3),
-      .BLOCK("av_array"),
-      .NAME("magnitude")
+      .FILE("tb/vectors/av_array_magnitude.hex"), .BEATS(40), .WIDTH(38), .NUMBER(3),
+      .BLOCK("av_array"), .NAME("magnitude")
   ) magnitude (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(magnitude_valid),
-      .ready(magnitude_ready),
-      .payload(magnitude_payload),
-      .beat(magnitude_beat),
-      .done(magnitude_done),
-      .mismatch(magnitude_mismatch),
-      .expected(magnitude_expected),
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(magnitude_valid),
+      .ready(magnitude_ready), .payload(magnitude_payload), .beat(magnitude_beat),
+      .done(magnitude_done), .mismatch(magnitude_mismatch), .expected(magnitude_expected),
       .compared(magnitude_compared)
   );
 

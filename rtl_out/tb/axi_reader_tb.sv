@@ -49,60 +49,29 @@ module axi_reader_tb;
   wire [0:0] beat;
 
   axi_reader_fed dut (
-      .clk(clk),
-      .rst(reset),
-      .request_valid(request_valid),
-      .request_ready(request_ready),
+      .clk(clk), .rst(reset),
+      .request_valid(request_valid), .request_ready(request_ready),
       .request_address(request_payload[39:0]),
-      .response_valid(response_valid),
-      .response_ready(response_ready),
-      .response_data(response_payload[255:0]),
-      .response_error(response_payload[256:256]),
-      .base(base),
-      .draw(draw),
-      .latency(latency),
-      .error_mask(error_mask),
-      .warm_up(warm_up),
-      .burst(burst),
-      .beat(beat)
+      .response_valid(response_valid), .response_ready(response_ready),
+      .response_data(response_payload[255:0]), .response_error(response_payload[256:256]),
+      .base(base), .draw(draw), .latency(latency), .error_mask(error_mask), .warm_up(warm_up),
+      .burst(burst), .beat(beat)
   );
 
   tb_source #(
-      .FILE("tb/vectors/axi_reader_request.hex"),
-      .BEATS(150),
-      .WIDTH(40),
-      .NUMBER(0)
+      .FILE("tb/vectors/axi_reader_request.hex"), .BEATS(150), .WIDTH(40), .NUMBER(0)
   ) request (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(request_valid),
-      .ready(request_ready),
-      .payload(request_payload),
-      .beat(request_beat),
-      .done(request_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(request_valid),
+      .ready(request_ready), .payload(request_payload), .beat(request_beat), .done(request_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/axi_reader_response.hex"),
-      .BEATS(150),
-      .WIDTH(257),
-      .NUMBER(1),
-      .BLOCK("axi_reader"),
-      .NAME("response")
+      .FILE("tb/vectors/axi_reader_response.hex"), .BEATS(150), .WIDTH(257), .NUMBER(1),
+      .BLOCK("axi_reader"), .NAME("response")
   ) response (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(response_valid),
-      .ready(response_ready),
-      .payload(response_payload),
-      .beat(response_beat),
-      .done(response_done),
-      .mismatch(response_mismatch),
-      .expected(response_expected),
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(response_valid),
+      .ready(response_ready), .payload(response_payload), .beat(response_beat),
+      .done(response_done), .mismatch(response_mismatch), .expected(response_expected),
       .compared(response_compared)
   );
 

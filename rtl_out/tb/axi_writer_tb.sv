@@ -58,89 +58,42 @@ module axi_writer_tb;
   wire [0:0] busy;
 
   axi_writer_fed dut (
-      .clk(clk),
-      .rst(reset),
-      .write_valid(write_valid),
-      .write_ready(write_ready),
-      .write_address(write_payload[39:0]),
-      .write_data(write_payload[295:40]),
-      .write_strobe(write_payload[303:296]),
-      .contents_valid(contents_valid),
-      .contents_ready(contents_ready),
-      .contents_sector(contents_payload[34:0]),
-      .contents_have(contents_payload[42:35]),
+      .clk(clk), .rst(reset),
+      .write_valid(write_valid), .write_ready(write_ready), .write_address(write_payload[39:0]),
+      .write_data(write_payload[295:40]), .write_strobe(write_payload[303:296]),
+      .contents_valid(contents_valid), .contents_ready(contents_ready),
+      .contents_sector(contents_payload[34:0]), .contents_have(contents_payload[42:35]),
       .contents_data(contents_payload[298:43]),
-      .report_valid(report_valid),
-      .report_ready(report_ready),
+      .report_valid(report_valid), .report_ready(report_ready),
       .report_errors(report_payload[15:0]),
-      .base(base),
-      .draw(draw),
-      .latency(latency),
-      .error_mask(error_mask),
-      .warm_up(warm_up),
-      .writes(writes),
-      .busy(busy)
+      .base(base), .draw(draw), .latency(latency), .error_mask(error_mask), .warm_up(warm_up),
+      .writes(writes), .busy(busy)
   );
 
   tb_source #(
-      .FILE("tb/vectors/axi_writer_write.hex"),
-      .BEATS(150),
-      .WIDTH(304),
-      .NUMBER(0)
+      .FILE("tb/vectors/axi_writer_write.hex"), .BEATS(150), .WIDTH(304), .NUMBER(0)
   ) write (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(write_valid),
-      .ready(write_ready),
-      .payload(write_payload),
-      .beat(write_beat),
-      .done(write_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(write_valid),
+      .ready(write_ready), .payload(write_payload), .beat(write_beat), .done(write_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/axi_writer_contents.hex"),
-      .BEATS(56),
-      .WIDTH(299),
-      .NUMBER(1),
-      .BLOCK("axi_writer"),
-      .NAME("contents")
+      .FILE("tb/vectors/axi_writer_contents.hex"), .BEATS(56), .WIDTH(299), .NUMBER(1),
+      .BLOCK("axi_writer"), .NAME("contents")
   ) contents (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(contents_valid),
-      .ready(contents_ready),
-      .payload(contents_payload),
-      .beat(contents_beat),
-      .done(contents_done),
-      .mismatch(contents_mismatch),
-      .expected(contents_expected),
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(contents_valid),
+      .ready(contents_ready), .payload(contents_payload), .beat(contents_beat),
+      .done(contents_done), .mismatch(contents_mismatch), .expected(contents_expected),
       .compared(contents_compared)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/axi_writer_report.hex"),
-      .BEATS(1),
-      .WIDTH(16),
-      .NUMBER(2),
-      .BLOCK("axi_writer"),
-      .NAME("report")
+      .FILE("tb/vectors/axi_writer_report.hex"), .BEATS(1), .WIDTH(16), .NUMBER(2),
+      .BLOCK("axi_writer"), .NAME("report")
   ) report (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(report_valid),
-      .ready(report_ready),
-      .payload(report_payload),
-      .beat(report_beat),
-      .done(report_done),
-      .mismatch(report_mismatch),
-      .expected(report_expected),
-      .compared(report_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(report_valid),
+      .ready(report_ready), .payload(report_payload), .beat(report_beat), .done(report_done),
+      .mismatch(report_mismatch), .expected(report_expected), .compared(report_compared)
   );
 
   wire done = write_done

@@ -41,59 +41,28 @@ module head_importance_tb;
   wire [37:0] key_compared;
 
   head_importance dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_code(push_payload[2:0]),
-      .push_id(push_payload[7:3]),
-      .push_value(push_payload[39:8]),
-      .push_shift(push_payload[44:40]),
-      .push_last(push_payload[45:45]),
-      .key_valid(key_valid),
-      .key_ready(key_ready),
-      .key_importance(key_payload[31:0]),
-      .key_id(key_payload[36:32]),
-      .key_last(key_payload[37:37])
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_code(push_payload[2:0]),
+      .push_id(push_payload[7:3]), .push_value(push_payload[39:8]),
+      .push_shift(push_payload[44:40]), .push_last(push_payload[45:45]),
+      .key_valid(key_valid), .key_ready(key_ready), .key_importance(key_payload[31:0]),
+      .key_id(key_payload[36:32]), .key_last(key_payload[37:37])
   );
 
   tb_source #(
-      .FILE("tb/vectors/head_importance_push.hex"),
-      .BEATS(2051),
-      .WIDTH(46),
-      .NUMBER(0)
+      .FILE("tb/vectors/head_importance_push.hex"), .BEATS(2051), .WIDTH(46), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/head_importance_key.hex"),
-      .BEATS(1309),
-      .WIDTH(38),
-      .NUMBER(1),
-      .BLOCK("head_importance"),
-      .NAME("key")
+      .FILE("tb/vectors/head_importance_key.hex"), .BEATS(1309), .WIDTH(38), .NUMBER(1),
+      .BLOCK("head_importance"), .NAME("key")
   ) key (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(key_valid),
-      .ready(key_ready),
-      .payload(key_payload),
-      .beat(key_beat),
-      .done(key_done),
-      .mismatch(key_mismatch),
-      .expected(key_expected),
-      .compared(key_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(key_valid), .ready(key_ready),
+      .payload(key_payload), .beat(key_beat), .done(key_done), .mismatch(key_mismatch),
+      .expected(key_expected), .compared(key_compared)
   );
 
   wire done = push_done

@@ -47,81 +47,38 @@ module key_buffer_tb;
   wire [6149:0] key_compared;
 
   key_buffer dut (
-      .clk(clk),
-      .rst(reset),
-      .load_valid(load_valid),
-      .load_ready(load_ready),
-      .load_data(load_payload[6143:0]),
-      .load_count(load_payload[6148:6144]),
-      .load_last(load_payload[6149:6149]),
+      .clk(clk), .rst(reset),
+      .load_valid(load_valid), .load_ready(load_ready), .load_data(load_payload[6143:0]),
+      .load_count(load_payload[6148:6144]), .load_last(load_payload[6149:6149]),
       .load_through(load_payload[6150:6150]),
-      .row_valid(row_valid),
-      .row_ready(row_ready),
-      .row_n(row_payload[10:0]),
-      .row_dim(row_payload[12:11]),
-      .row_release(row_payload[13:13]),
+      .row_valid(row_valid), .row_ready(row_ready), .row_n(row_payload[10:0]),
+      .row_dim(row_payload[12:11]), .row_release(row_payload[13:13]),
       .row_through(row_payload[14:14]),
-      .key_valid(key_valid),
-      .key_ready(key_ready),
-      .key_data(key_payload[6143:0]),
-      .key_count(key_payload[6148:6144]),
-      .key_last(key_payload[6149:6149])
+      .key_valid(key_valid), .key_ready(key_ready), .key_data(key_payload[6143:0]),
+      .key_count(key_payload[6148:6144]), .key_last(key_payload[6149:6149])
   );
 
   tb_source #(
-      .FILE("tb/vectors/key_buffer_load.hex"),
-      .BEATS(7),
-      .WIDTH(6151),
-      .NUMBER(0)
+      .FILE("tb/vectors/key_buffer_load.hex"), .BEATS(7), .WIDTH(6151), .NUMBER(0)
   ) load (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(load_valid),
-      .ready(load_ready),
-      .payload(load_payload),
-      .beat(load_beat),
-      .done(load_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(load_valid), .ready(load_ready),
+      .payload(load_payload), .beat(load_beat), .done(load_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/key_buffer_row.hex"),
-      .BEATS(6),
-      .WIDTH(15),
-      .NUMBER(1)
+      .FILE("tb/vectors/key_buffer_row.hex"), .BEATS(6), .WIDTH(15), .NUMBER(1)
   ) row (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(row_valid),
-      .ready(row_ready),
-      .payload(row_payload),
-      .beat(row_beat),
-      .done(row_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(row_valid), .ready(row_ready),
+      .payload(row_payload), .beat(row_beat), .done(row_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/key_buffer_key.hex"),
-      .BEATS(9),
-      .WIDTH(6150),
-      .NUMBER(2),
-      .BLOCK("key_buffer"),
-      .NAME("key")
+      .FILE("tb/vectors/key_buffer_key.hex"), .BEATS(9), .WIDTH(6150), .NUMBER(2),
+      .BLOCK("key_buffer"), .NAME("key")
   ) key (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(key_valid),
-      .ready(key_ready),
-      .payload(key_payload),
-      .beat(key_beat),
-      .done(key_done),
-      .mismatch(key_mismatch),
-      .expected(key_expected),
-      .compared(key_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(key_valid), .ready(key_ready),
+      .payload(key_payload), .beat(key_beat), .done(key_done), .mismatch(key_mismatch),
+      .expected(key_expected), .compared(key_compared)
   );
 
   wire done = load_done

@@ -41,60 +41,29 @@ module lane_gearbox_tb;
   wire [134:0] pop_compared;
 
   lane_gearbox dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_data(push_payload[127:0]),
-      .push_count(push_payload[132:128]),
-      .push_last(push_payload[133:133]),
-      .push_width(push_payload[138:134]),
-      .push_user(push_payload[139:139]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_data(pop_payload[127:0]),
-      .pop_count(pop_payload[132:128]),
-      .pop_last(pop_payload[133:133]),
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_data(push_payload[127:0]),
+      .push_count(push_payload[132:128]), .push_last(push_payload[133:133]),
+      .push_width(push_payload[138:134]), .push_user(push_payload[139:139]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data(pop_payload[127:0]),
+      .pop_count(pop_payload[132:128]), .pop_last(pop_payload[133:133]),
       .pop_user(pop_payload[134:134])
   );
 
   tb_source #(
-      .FILE("tb/vectors/lane_gearbox_push.hex"),
-      .BEATS(525),
-      .WIDTH(140),
-      .NUMBER(0)
+      .FILE("tb/vectors/lane_gearbox_push.hex"), .BEATS(525), .WIDTH(140), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/lane_gearbox_pop.hex"),
-      .BEATS(1032),
-      .WIDTH(135),
-      .NUMBER(1),
-      .BLOCK("lane_gearbox"),
-      .NAME("pop")
+      .FILE("tb/vectors/lane_gearbox_pop.hex"), .BEATS(1032), .WIDTH(135), .NUMBER(1),
+      .BLOCK("lane_gearbox"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

@@ -99,244 +99,107 @@ module memory_side_tb;
   wire [0:0] stopping;
 
   memory_side_fed dut (
-      .clk(clk),
-      .rst(reset),
-      .phase_valid(phase_valid),
-      .phase_ready(phase_ready),
-      .phase_kind(phase_payload[1:0]),
-      .phase_cycles(phase_payload[17:2]),
-      .phase_lists(phase_payload[33:18]),
-      .phase_rows(phase_payload[49:34]),
-      .phase_least(phase_payload[65:50]),
-      .phase_first(phase_payload[100:66]),
-      .phase_last(phase_payload[135:101]),
-      .job_valid(job_valid),
-      .job_ready(job_ready),
-      .job_msb_base(job_payload[39:0]),
-      .job_msb_stride(job_payload[79:40]),
-      .job_lsb_base(job_payload[119:80]),
-      .job_lsb_stride(job_payload[159:120]),
-      .job_use_msb(job_payload[160:160]),
-      .job_use_lsb(job_payload[161:161]),
-      .job_m(job_payload[165:162]),
-      .job_l(job_payload[169:166]),
-      .job_dim(job_payload[171:170]),
-      .job_ctx(job_payload[187:172]),
-      .id_valid(id_valid),
-      .id_ready(id_ready),
-      .id_ids(id_payload[319:0]),
-      .id_count(id_payload[325:320]),
-      .id_last(id_payload[326:326]),
-      .vector_valid(vector_valid),
-      .vector_ready(vector_ready),
-      .vector_data(vector_payload[12287:0]),
-      .vector_count(vector_payload[12293:12288]),
-      .vector_last(vector_payload[12294:12294]),
-      .vector_ctx(vector_payload[12310:12295]),
-      .row_valid(row_valid),
-      .row_ready(row_ready),
-      .row_data(row_payload[255:0]),
+      .clk(clk), .rst(reset),
+      .phase_valid(phase_valid), .phase_ready(phase_ready), .phase_kind(phase_payload[1:0]),
+      .phase_cycles(phase_payload[17:2]), .phase_lists(phase_payload[33:18]),
+      .phase_rows(phase_payload[49:34]), .phase_least(phase_payload[65:50]),
+      .phase_first(phase_payload[100:66]), .phase_last(phase_payload[135:101]),
+      .job_valid(job_valid), .job_ready(job_ready), .job_msb_base(job_payload[39:0]),
+      .job_msb_stride(job_payload[79:40]), .job_lsb_base(job_payload[119:80]),
+      .job_lsb_stride(job_payload[159:120]), .job_use_msb(job_payload[160:160]),
+      .job_use_lsb(job_payload[161:161]), .job_m(job_payload[165:162]),
+      .job_l(job_payload[169:166]), .job_dim(job_payload[171:170]), .job_ctx(job_payload[187:172]),
+      .id_valid(id_valid), .id_ready(id_ready), .id_ids(id_payload[319:0]),
+      .id_count(id_payload[325:320]), .id_last(id_payload[326:326]),
+      .vector_valid(vector_valid), .vector_ready(vector_ready),
+      .vector_data(vector_payload[12287:0]), .vector_count(vector_payload[12293:12288]),
+      .vector_last(vector_payload[12294:12294]), .vector_ctx(vector_payload[12310:12295]),
+      .row_valid(row_valid), .row_ready(row_ready), .row_data(row_payload[255:0]),
       .row_last(row_payload[256:256]),
-      .place_valid(place_valid),
-      .place_ready(place_ready),
-      .place_word(place_payload[37:0]),
+      .place_valid(place_valid), .place_ready(place_ready), .place_word(place_payload[37:0]),
       .place_ctx(place_payload[41:38]),
-      .told_valid(told_valid),
-      .told_ready(told_ready),
-      .told_ctx(told_payload[3:0]),
-      .contents_valid(contents_valid),
-      .contents_ready(contents_ready),
-      .contents_channel(contents_payload[7:0]),
-      .contents_sector(contents_payload[42:8]),
-      .contents_have(contents_payload[50:43]),
-      .contents_data(contents_payload[306:51]),
-      .report_valid(report_valid),
-      .report_ready(report_ready),
-      .report_msb(report_payload[31:0]),
-      .report_lsb(report_payload[63:32]),
-      .report_reads(report_payload[95:64]),
-      .report_sum(report_payload[159:96]),
-      .report_read_error(report_payload[160:160]),
+      .told_valid(told_valid), .told_ready(told_ready), .told_ctx(told_payload[3:0]),
+      .contents_valid(contents_valid), .contents_ready(contents_ready),
+      .contents_channel(contents_payload[7:0]), .contents_sector(contents_payload[42:8]),
+      .contents_have(contents_payload[50:43]), .contents_data(contents_payload[306:51]),
+      .report_valid(report_valid), .report_ready(report_ready), .report_msb(report_payload[31:0]),
+      .report_lsb(report_payload[63:32]), .report_reads(report_payload[95:64]),
+      .report_sum(report_payload[159:96]), .report_read_error(report_payload[160:160]),
       .report_write_error(report_payload[161:161]),
-      .draw(draw),
-      .latency(latency),
-      .base_draw(base_draw),
-      .foreign_base(foreign_base),
-      .foreign_stride(foreign_stride),
-      .stopping(stopping)
+      .draw(draw), .latency(latency), .base_draw(base_draw), .foreign_base(foreign_base),
+      .foreign_stride(foreign_stride), .stopping(stopping)
   );
 
   tb_source #(
-      .FILE("tb/vectors/memory_side_phase.hex"),
-      .BEATS(3),
-      .WIDTH(136),
-      .NUMBER(0)
+      .FILE("tb/vectors/memory_side_phase.hex"), .BEATS(3), .WIDTH(136), .NUMBER(0)
   ) phase (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(phase_valid),
-      .ready(phase_ready),
-      .payload(phase_payload),
-      .beat(phase_beat),
-      .done(phase_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(phase_valid),
+      .ready(phase_ready), .payload(phase_payload), .beat(phase_beat), .done(phase_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/memory_side_job.hex"),
-      .BEATS(8),
-      .WIDTH(188),
-      .NUMBER(1)
+      .FILE("tb/vectors/memory_side_job.hex"), .BEATS(8), .WIDTH(188), .NUMBER(1)
   ) job (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(job_valid),
-      .ready(job_ready),
-      .payload(job_payload),
-      .beat(job_beat),
-      .done(job_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(job_valid), .ready(job_ready),
+      .payload(job_payload), .beat(job_beat), .done(job_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/memory_side_id.hex"),
-      .BEATS(23),
-      .WIDTH(327),
-      .NUMBER(2)
+      .FILE("tb/vectors/memory_side_id.hex"), .BEATS(23), .WIDTH(327), .NUMBER(2)
   ) id (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(id_valid),
-      .ready(id_ready),
-      .payload(id_payload),
-      .beat(id_beat),
-      .done(id_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(id_valid), .ready(id_ready),
+      .payload(id_payload), .beat(id_beat), .done(id_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/memory_side_vector.hex"),
-      .BEATS(35),
-      .WIDTH(12311),
-      .NUMBER(3),
-      .BLOCK("memory_side"),
-      .NAME("vector")
+      .FILE("tb/vectors/memory_side_vector.hex"), .BEATS(35), .WIDTH(12311), .NUMBER(3),
+      .BLOCK("memory_side"), .NAME("vector")
   ) vector (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(vector_valid),
-      .ready(vector_ready),
-      .payload(vector_payload),
-      .beat(vector_beat),
-      .done(vector_done),
-      .mismatch(vector_mismatch),
-      .expected(vector_expected),
-      .compared(vector_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(vector_valid),
+      .ready(vector_ready), .payload(vector_payload), .beat(vector_beat), .done(vector_done),
+      .mismatch(vector_mismatch), .expected(vector_expected), .compared(vector_compared)
   );
 
   tb_source #(
-      .FILE("tb/vectors/memory_side_row.hex"),
-      .BEATS(12),
-      .WIDTH(257),
-      .NUMBER(4)
+      .FILE("tb/vectors/memory_side_row.hex"), .BEATS(12), .WIDTH(257), .NUMBER(4)
   ) row (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(row_valid),
-      .ready(row_ready),
-      .payload(row_payload),
-      .beat(row_beat),
-      .done(row_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(row_valid), .ready(row_ready),
+      .payload(row_payload), .beat(row_beat), .done(row_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/memory_side_place.hex"),
-      .BEATS(4),
-      .WIDTH(42),
-      .NUMBER(5)
+      .FILE("tb/vectors/memory_side_place.hex"), .BEATS(4), .WIDTH(42), .NUMBER(5)
   ) place (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(place_valid),
-      .ready(place_ready),
-      .payload(place_payload),
-      .beat(place_beat),
-      .done(place_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(place_valid),
+      .ready(place_ready), .payload(place_payload), .beat(place_beat), .done(place_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/memory_side_told.hex"),
-      .BEATS(4),
-      .WIDTH(4),
-      .NUMBER(6),
-      .BLOCK("memory_side"),
-      .NAME("told")
+      .FILE("tb/vectors/memory_side_told.hex"), .BEATS(4), .WIDTH(4), .NUMBER(6),
+      .BLOCK("memory_side"), .NAME("told")
   ) told (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(told_valid),
-      .ready(told_ready),
-      .payload(told_payload),
-      .beat(told_beat),
-      .done(told_done),
-      .mismatch(told_mismatch),
-      .expected(told_expected),
-      .compared(told_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(told_valid), .ready(told_ready),
+      .payload(told_payload), .beat(told_beat), .done(told_done), .mismatch(told_mismatch),
+      .expected(told_expected), .compared(told_compared)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/memory_side_contents.hex"),
-      .BEATS(15),
-      .WIDTH(307),
-      .NUMBER(7),
-      .BLOCK("memory_side"),
-      .NAME("contents")
+      .FILE("tb/vectors/memory_side_contents.hex"), .BEATS(15), .WIDTH(307), .NUMBER(7),
+      .BLOCK("memory_side"), .NAME("contents")
   ) contents (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(contents_valid),
-      .ready(contents_ready),
-      .payload(contents_payload),
-      .beat(contents_beat),
-      .done(contents_done),
-      .mismatch(contents_mismatch),
-      .expected(contents_expected),
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(contents_valid),
+      .ready(contents_ready), .payload(contents_payload), .beat(contents_beat),
+      .done(contents_done), .mismatch(contents_mismatch), .expected(contents_expected),
       .compared(contents_compared)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/memory_side_report.hex"),
-      .BEATS(3),
-      .WIDTH(162),
-      .NUMBER(8),
-      .BLOCK("memory_side"),
-      .NAME("report")
+      .FILE("tb/vectors/memory_side_report.hex"), .BEATS(3), .WIDTH(162), .NUMBER(8),
+      .BLOCK("memory_side"), .NAME("report")
   ) report (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(report_valid),
-      .ready(report_ready),
-      .payload(report_payload),
-      .beat(report_beat),
-      .done(report_done),
-      .mismatch(report_mismatch),
-      .expected(report_expected),
-      .compared(report_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(report_valid),
+      .ready(report_ready), .payload(report_payload), .beat(report_beat), .done(report_done),
+      .mismatch(report_mismatch), .expected(report_expected), .compared(report_compared)
   );
 
   wire done = phase_done

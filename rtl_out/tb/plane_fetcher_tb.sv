@@ -59,119 +59,54 @@ module plane_fetcher_tb;
   wire [31:0] memory_seed = 32'h0;
 
   plane_fetcher_stand dut (
-      .clk(clk),
-      .rst(reset),
-      .job_valid(job_valid),
-      .job_ready(job_ready),
-      .job_msb_base(job_payload[39:0]),
-      .job_msb_stride(job_payload[79:40]),
-      .job_lsb_base(job_payload[119:80]),
-      .job_lsb_stride(job_payload[159:120]),
-      .job_use_msb(job_payload[160:160]),
-      .job_use_lsb(job_payload[161:161]),
-      .job_m(job_payload[165:162]),
-      .job_l(job_payload[169:166]),
-      .job_dim(job_payload[171:170]),
-      .job_ctx(job_payload[187:172]),
-      .job_settle(job_payload[188:188]),
-      .job_abort(job_payload[198:189]),
-      .id_valid(id_valid),
-      .id_ready(id_ready),
-      .id_ids(id_payload[319:0]),
-      .id_count(id_payload[325:320]),
-      .id_last(id_payload[326:326]),
-      .vector_valid(vector_valid),
-      .vector_ready(vector_ready),
-      .vector_data(vector_payload[12287:0]),
-      .vector_count(vector_payload[12293:12288]),
-      .vector_last(vector_payload[12294:12294]),
-      .vector_ctx(vector_payload[12310:12295]),
-      .report_valid(report_valid),
-      .report_ready(report_ready),
-      .report_msb(report_payload[31:0]),
-      .report_lsb(report_payload[63:32]),
-      .report_requests(report_payload[95:64]),
+      .clk(clk), .rst(reset),
+      .job_valid(job_valid), .job_ready(job_ready), .job_msb_base(job_payload[39:0]),
+      .job_msb_stride(job_payload[79:40]), .job_lsb_base(job_payload[119:80]),
+      .job_lsb_stride(job_payload[159:120]), .job_use_msb(job_payload[160:160]),
+      .job_use_lsb(job_payload[161:161]), .job_m(job_payload[165:162]),
+      .job_l(job_payload[169:166]), .job_dim(job_payload[171:170]), .job_ctx(job_payload[187:172]),
+      .job_settle(job_payload[188:188]), .job_abort(job_payload[198:189]),
+      .id_valid(id_valid), .id_ready(id_ready), .id_ids(id_payload[319:0]),
+      .id_count(id_payload[325:320]), .id_last(id_payload[326:326]),
+      .vector_valid(vector_valid), .vector_ready(vector_ready),
+      .vector_data(vector_payload[12287:0]), .vector_count(vector_payload[12293:12288]),
+      .vector_last(vector_payload[12294:12294]), .vector_ctx(vector_payload[12310:12295]),
+      .report_valid(report_valid), .report_ready(report_ready), .report_msb(report_payload[31:0]),
+      .report_lsb(report_payload[63:32]), .report_requests(report_payload[95:64]),
       .report_sum(report_payload[159:96]),
-      .memory_latency(memory_latency),
-      .memory_seed(memory_seed)
+      .memory_latency(memory_latency), .memory_seed(memory_seed)
   );
 
   tb_source #(
-      .FILE("tb/vectors/plane_fetcher_job.hex"),
-      .BEATS(12),
-      .WIDTH(199),
-      .NUMBER(0)
+      .FILE("tb/vectors/plane_fetcher_job.hex"), .BEATS(12), .WIDTH(199), .NUMBER(0)
   ) job (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(job_valid),
-      .ready(job_ready),
-      .payload(job_payload),
-      .beat(job_beat),
-      .done(job_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(job_valid), .ready(job_ready),
+      .payload(job_payload), .beat(job_beat), .done(job_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/plane_fetcher_id.hex"),
-      .BEATS(20),
-      .WIDTH(327),
-      .NUMBER(1)
+      .FILE("tb/vectors/plane_fetcher_id.hex"), .BEATS(20), .WIDTH(327), .NUMBER(1)
   ) id (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(id_valid),
-      .ready(id_ready),
-      .payload(id_payload),
-      .beat(id_beat),
-      .done(id_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(id_valid), .ready(id_ready),
+      .payload(id_payload), .beat(id_beat), .done(id_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/plane_fetcher_vector.hex"),
-      .BEATS(18),
-      .WIDTH(12311),
-      .NUMBER(2),
-      .BLOCK("plane_fetcher"),
-      .NAME("vector")
+      .FILE("tb/vectors/plane_fetcher_vector.hex"), .BEATS(18), .WIDTH(12311), .NUMBER(2),
+      .BLOCK("plane_fetcher"), .NAME("vector")
   ) vector (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(vector_valid),
-      .ready(vector_ready),
-      .payload(vector_payload),
-      .beat(vector_beat),
-      .done(vector_done),
-      .mismatch(vector_mismatch),
-      .expected(vector_expected),
-      .compared(vector_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(vector_valid),
+      .ready(vector_ready), .payload(vector_payload), .beat(vector_beat), .done(vector_done),
+      .mismatch(vector_mismatch), .expected(vector_expected), .compared(vector_compared)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/plane_fetcher_report.hex"),
-      .BEATS(6),
-      .WIDTH(160),
-      .NUMBER(3),
-      .BLOCK("plane_fetcher"),
-      .NAME("report")
+      .FILE("tb/vectors/plane_fetcher_report.hex"), .BEATS(6), .WIDTH(160), .NUMBER(3),
+      .BLOCK("plane_fetcher"), .NAME("report")
   ) report (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(report_valid),
-      .ready(report_ready),
-      .payload(report_payload),
-      .beat(report_beat),
-      .done(report_done),
-      .mismatch(report_mismatch),
-      .expected(report_expected),
-      .compared(report_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(report_valid),
+      .ready(report_ready), .payload(report_payload), .beat(report_beat), .done(report_done),
+      .mismatch(report_mismatch), .expected(report_expected), .compared(report_compared)
   );
 
   wire done = job_done

@@ -53,101 +53,46 @@ module qk_array_tb;
   wire [501:0] pop_compared;
 
   qk_array dut (
-      .clk(clk),
-      .rst(reset),
-      .query_valid(query_valid),
-      .query_ready(query_ready),
-      .query_data(query_payload[767:0]),
-      .query_dim(query_payload[769:768]),
-      .query_add(query_payload[770:770]),
+      .clk(clk), .rst(reset),
+      .query_valid(query_valid), .query_ready(query_ready), .query_data(query_payload[767:0]),
+      .query_dim(query_payload[769:768]), .query_add(query_payload[770:770]),
       .query_ctx(query_payload[786:771]),
-      .key_valid(key_valid),
-      .key_ready(key_ready),
-      .key_data(key_payload[6143:0]),
-      .key_count(key_payload[6148:6144]),
-      .key_last(key_payload[6149:6149]),
-      .base_valid(base_valid),
-      .base_ready(base_ready),
-      .base_scores(base_payload[479:0]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_scores(pop_payload[479:0]),
-      .pop_count(pop_payload[484:480]),
-      .pop_last(pop_payload[485:485]),
+      .key_valid(key_valid), .key_ready(key_ready), .key_data(key_payload[6143:0]),
+      .key_count(key_payload[6148:6144]), .key_last(key_payload[6149:6149]),
+      .base_valid(base_valid), .base_ready(base_ready), .base_scores(base_payload[479:0]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_scores(pop_payload[479:0]),
+      .pop_count(pop_payload[484:480]), .pop_last(pop_payload[485:485]),
       .pop_ctx(pop_payload[501:486])
   );
 
   tb_source #(
-      .FILE("tb/vectors/qk_array_query.hex"),
-      .BEATS(50),
-      .WIDTH(787),
-      .NUMBER(0)
+      .FILE("tb/vectors/qk_array_query.hex"), .BEATS(50), .WIDTH(787), .NUMBER(0)
   ) query (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(query_valid),
-      .ready(query_ready),
-      .payload(query_payload),
-      .beat(query_beat),
-      .done(query_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(query_valid),
+      .ready(query_ready), .payload(query_payload), .beat(query_beat), .done(query_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/qk_array_key.hex"),
-      .BEATS(93),
-      .WIDTH(6150),
-      .NUMBER(1)
+      .FILE("tb/vectors/qk_array_key.hex"), .BEATS(93), .WIDTH(6150), .NUMBER(1)
   ) key (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(key_valid),
-      .ready(key_ready),
-      .payload(key_payload),
-      .beat(key_beat),
-      .done(key_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(key_valid), .ready(key_ready),
+      .payload(key_payload), .beat(key_beat), .done(key_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/qk_array_base.hex"),
-      .BEATS(45),
-      .WIDTH(480),
-      .NUMBER(2)
+      .FILE("tb/vectors/qk_array_base.hex"), .BEATS(45), .WIDTH(480), .NUMBER(2)
   ) base (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(base_valid),
-      .ready(base_ready),
-      .payload(base_payload),
-      .beat(base_beat),
-      .done(base_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(base_valid), .ready(base_ready),
+      .payload(base_payload), .beat(base_beat), .done(base_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/qk_array_pop.hex"),
-      .BEATS(93),
-      .WIDTH(502),
-      .NUMBER(3),
-      .BLOCK("qk_array"),
+      .FILE("tb/vectors/qk_array_pop.hex"), .BEATS(93), .WIDTH(502), .NUMBER(3), .BLOCK("qk_array"),
       .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = query_done

@@ -41,58 +41,28 @@ module requant_decision_tb;
   wire [16:0] pop_compared;
 
   requant_decision dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_sum(push_payload[38:0]),
-      .push_threshold(push_payload[50:39]),
-      .push_auto(push_payload[51:51]),
-      .push_force(push_payload[52:52]),
-      .push_ctx(push_payload[68:53]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_redo(pop_payload[0:0]),
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_sum(push_payload[38:0]),
+      .push_threshold(push_payload[50:39]), .push_auto(push_payload[51:51]),
+      .push_force(push_payload[52:52]), .push_ctx(push_payload[68:53]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_redo(pop_payload[0:0]),
       .pop_ctx(pop_payload[16:1])
   );
 
   tb_source #(
-      .FILE("tb/vectors/requant_decision_push.hex"),
-      .BEATS(1000),
-      .WIDTH(69),
-      .NUMBER(0)
+      .FILE("tb/vectors/requant_decision_push.hex"), .BEATS(1000), .WIDTH(69), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/requant_decision_pop.hex"),
-      .BEATS(1000),
-      .WIDTH(17),
-      .NUMBER(1),
-      .BLOCK("requant_decision"),
-      .NAME("pop")
+      .FILE("tb/vectors/requant_decision_pop.hex"), .BEATS(1000), .WIDTH(17), .NUMBER(1),
+      .BLOCK("requant_decision"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

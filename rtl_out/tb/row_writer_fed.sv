@@ -66,23 +66,16 @@ module row_writer_fed (
   assign write_valid = sector_valid && run && !reset;
 
   row_writer dut (
-      .clk(clk),
-      .rst(rst),
-      .row_valid(run ? row_valid : random[0]),
-      .row_ready(rows_ready),
+      .clk(clk), .rst(rst),
+      .row_valid(run ? row_valid : random[0]), .row_ready(rows_ready),
       .row_data(run ? row_data : { 256{random[0]} }),
       .row_last(run ? row_last : random[2:1] == 2'd0),
-      .place_valid(run ? place_valid : random[4:3] != 2'd0),
-      .place_ready(places_ready),
+      .place_valid(run ? place_valid : random[4:3] != 2'd0), .place_ready(places_ready),
       .place_word(run ? place_word : foreign_word),
-      .write_valid(sector_valid),
-      .write_ready(run ? write_ready : random[5]),
-      .write_channel(write_channel),
-      .write_address(write_address),
-      .write_data(write_data),
+      .write_valid(sector_valid), .write_ready(run ? write_ready : random[5]),
+      .write_channel(write_channel), .write_address(write_address), .write_data(write_data),
       .write_strobe(write_strobe),
-      .stop(stop),
-      .idle(idle)
+      .stop(stop), .idle(idle)
   );
 
 endmodule

@@ -51,80 +51,37 @@ module row_writer_tb;
   wire [0:0] idle;
 
   row_writer_fed dut (
-      .clk(clk),
-      .rst(reset),
-      .row_valid(row_valid),
-      .row_ready(row_ready),
-      .row_data(row_payload[255:0]),
+      .clk(clk), .rst(reset),
+      .row_valid(row_valid), .row_ready(row_ready), .row_data(row_payload[255:0]),
       .row_last(row_payload[256:256]),
-      .place_valid(place_valid),
-      .place_ready(place_ready),
-      .place_word(place_payload[37:0]),
-      .write_valid(write_valid),
-      .write_ready(write_ready),
-      .write_channel(write_payload[3:0]),
-      .write_address(write_payload[43:4]),
-      .write_data(write_payload[299:44]),
+      .place_valid(place_valid), .place_ready(place_ready), .place_word(place_payload[37:0]),
+      .write_valid(write_valid), .write_ready(write_ready), .write_channel(write_payload[3:0]),
+      .write_address(write_payload[43:4]), .write_data(write_payload[299:44]),
       .write_strobe(write_payload[307:300]),
-      .draw(draw),
-      .warm_up(warm_up),
-      .idle(idle)
+      .draw(draw), .warm_up(warm_up), .idle(idle)
   );
 
   tb_source #(
-      .FILE("tb/vectors/row_writer_row.hex"),
-      .BEATS(366),
-      .WIDTH(257),
-      .NUMBER(0)
+      .FILE("tb/vectors/row_writer_row.hex"), .BEATS(366), .WIDTH(257), .NUMBER(0)
   ) row (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(row_valid),
-      .ready(row_ready),
-      .payload(row_payload),
-      .beat(row_beat),
-      .done(row_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(row_valid), .ready(row_ready),
+      .payload(row_payload), .beat(row_beat), .done(row_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/row_writer_place.hex"),
-      .BEATS(100),
-      .WIDTH(38),
-      .NUMBER(1)
+      .FILE("tb/vectors/row_writer_place.hex"), .BEATS(100), .WIDTH(38), .NUMBER(1)
   ) place (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(place_valid),
-      .ready(place_ready),
-      .payload(place_payload),
-      .beat(place_beat),
-      .done(place_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(place_valid),
+      .ready(place_ready), .payload(place_payload), .beat(place_beat), .done(place_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/row_writer_write.hex"),
-      .BEATS(438),
-      .WIDTH(308),
-      .NUMBER(2),
-      .BLOCK("row_writer"),
-      .NAME("write")
+      .FILE("tb/vectors/row_writer_write.hex"), .BEATS(438), .WIDTH(308), .NUMBER(2),
+      .BLOCK("row_writer"), .NAME("write")
   ) write (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(write_valid),
-      .ready(write_ready),
-      .payload(write_payload),
-      .beat(write_beat),
-      .done(write_done),
-      .mismatch(write_mismatch),
-      .expected(write_expected),
-      .compared(write_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(write_valid),
+      .ready(write_ready), .payload(write_payload), .beat(write_beat), .done(write_done),
+      .mismatch(write_mismatch), .expected(write_expected), .compared(write_compared)
   );
 
   wire done = row_done

@@ -56,107 +56,50 @@ module softmax_tb;
   wire [116:0] pop_compared;
 
   softmax dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_scores(push_payload[239:0]),
-      .push_count(push_payload[243:240]),
-      .push_last(push_payload[244:244]),
-      .push_mant(push_payload[260:245]),
-      .push_shift(push_payload[266:261]),
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_scores(push_payload[239:0]),
+      .push_count(push_payload[243:240]), .push_last(push_payload[244:244]),
+      .push_mant(push_payload[260:245]), .push_shift(push_payload[266:261]),
       .push_ctx(push_payload[282:267]),
-      .sum_valid(sum_valid),
-      .sum_ready(sum_ready),
-      .sum_sum(sum_payload[38:0]),
+      .sum_valid(sum_valid), .sum_ready(sum_ready), .sum_sum(sum_payload[38:0]),
       .sum_ctx(sum_payload[54:39]),
-      .verdict_valid(verdict_valid),
-      .verdict_ready(verdict_ready),
+      .verdict_valid(verdict_valid), .verdict_ready(verdict_ready),
       .verdict_drop(verdict_payload[0:0]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_probs(pop_payload[95:0]),
-      .pop_count(pop_payload[99:96]),
-      .pop_last(pop_payload[100:100]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_probs(pop_payload[95:0]),
+      .pop_count(pop_payload[99:96]), .pop_last(pop_payload[100:100]),
       .pop_ctx(pop_payload[116:101])
   );
 
   tb_source #(
-      .FILE("tb/vectors/softmax_push.hex"),
-      .BEATS(858),
-      .WIDTH(283),
-      .NUMBER(0)
+      .FILE("tb/vectors/softmax_push.hex"), .BEATS(858), .WIDTH(283), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/softmax_sum.hex"),
-      .BEATS(60),
-      .WIDTH(55),
-      .NUMBER(1),
-      .BLOCK("softmax"),
+      .FILE("tb/vectors/softmax_sum.hex"), .BEATS(60), .WIDTH(55), .NUMBER(1), .BLOCK("softmax"),
       .NAME("sum")
   ) sum (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(sum_valid),
-      .ready(sum_ready),
-      .payload(sum_payload),
-      .beat(sum_beat),
-      .done(sum_done),
-      .mismatch(sum_mismatch),
-      .expected(sum_expected),
-      .compared(sum_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(sum_valid), .ready(sum_ready),
+      .payload(sum_payload), .beat(sum_beat), .done(sum_done), .mismatch(sum_mismatch),
+      .expected(sum_expected), .compared(sum_compared)
   );
 
   tb_source #(
-      .FILE("tb/vectors/softmax_verdict.hex"),
-      .BEATS(60),
-      .WIDTH(1),
-      .NUMBER(2)
+      .FILE("tb/vectors/softmax_verdict.hex"), .BEATS(60), .WIDTH(1), .NUMBER(2)
   ) verdict (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(verdict_valid),
-      .ready(verdict_ready),
-      .payload(verdict_payload),
-      .beat(verdict_beat),
-      .done(verdict_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(verdict_valid),
+      .ready(verdict_ready), .payload(verdict_payload), .beat(verdict_beat), .done(verdict_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/softmax_pop.hex"),
-      .BEATS(275),
-      .WIDTH(117),
-      .NUMBER(3),
-      .BLOCK("softmax"),
+      .FILE("tb/vectors/softmax_pop.hex"), .BEATS(275), .WIDTH(117), .NUMBER(3), .BLOCK("softmax"),
       .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

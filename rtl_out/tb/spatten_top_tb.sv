@@ -118,1233 +118,289 @@ module spatten_top_tb;
   wire [CHANNELS*2-1:0] m_bresp;
 
   spatten_top dut (
-      .clk(clk),
-      .rst(reset),
-
-      .irq(irq),
-
-      .s_axi_awvalid(s_axi_awvalid),
-
-      .s_axi_awready(s_axi_awready),
-
-      .s_axi_awaddr(s_axi_awaddr),
-
-      .s_axi_awprot(s_axi_awprot),
-
-      .s_axi_wvalid(s_axi_wvalid),
-
-      .s_axi_wready(s_axi_wready),
-
-      .s_axi_wdata(s_axi_wdata),
-
-      .s_axi_wstrb(s_axi_wstrb),
-
-      .s_axi_bvalid(s_axi_bvalid),
-
-      .s_axi_bready(s_axi_bready),
-
-      .s_axi_bresp(s_axi_bresp),
-
-      .s_axi_arvalid(s_axi_arvalid),
-
-      .s_axi_arready(s_axi_arready),
-
-      .s_axi_araddr(s_axi_araddr),
-
-      .s_axi_arprot(s_axi_arprot),
-
-      .s_axi_rvalid(s_axi_rvalid),
-
-      .s_axi_rready(s_axi_rready),
-
-      .s_axi_rdata(s_axi_rdata),
-
+      .clk(clk), .rst(reset), .irq(irq),
+      .s_axi_awvalid(s_axi_awvalid), .s_axi_awready(s_axi_awready), .s_axi_awaddr(s_axi_awaddr),
+      .s_axi_awprot(s_axi_awprot), .s_axi_wvalid(s_axi_wvalid), .s_axi_wready(s_axi_wready),
+      .s_axi_wdata(s_axi_wdata), .s_axi_wstrb(s_axi_wstrb), .s_axi_bvalid(s_axi_bvalid),
+      .s_axi_bready(s_axi_bready), .s_axi_bresp(s_axi_bresp), .s_axi_arvalid(s_axi_arvalid),
+      .s_axi_arready(s_axi_arready), .s_axi_araddr(s_axi_araddr), .s_axi_arprot(s_axi_arprot),
+      .s_axi_rvalid(s_axi_rvalid), .s_axi_rready(s_axi_rready), .s_axi_rdata(s_axi_rdata),
       .s_axi_rresp(s_axi_rresp),
-
-      .m_axi_0_arvalid(m_arvalid[0:0]),
-
-      .m_axi_0_arready(m_arready[0:0]),
-
-      .m_axi_0_arid(m_arid[0:0]),
-
-      .m_axi_0_araddr(m_araddr[39:0]),
-
-      .m_axi_0_arlen(m_arlen[7:0]),
-
-      .m_axi_0_arsize(m_arsize[2:0]),
-
-      .m_axi_0_arburst(m_arburst[1:0]),
-
-      .m_axi_0_arlock(m_arlock[0:0]),
-
-      .m_axi_0_arcache(m_arcache[3:0]),
-
-      .m_axi_0_arprot(m_arprot[2:0]),
-
-      .m_axi_0_arqos(m_arqos[3:0]),
-
-      .m_axi_0_rvalid(m_rvalid[0:0]),
-
-      .m_axi_0_rready(m_rready[0:0]),
-
-      .m_axi_0_rid(m_rid[0:0]),
-
-      .m_axi_0_rdata(m_rdata[255:0]),
-
-      .m_axi_0_rresp(m_rresp[1:0]),
-
-      .m_axi_0_rlast(m_rlast[0:0]),
-
-      .m_axi_0_awvalid(m_awvalid[0:0]),
-
-      .m_axi_0_awready(m_awready[0:0]),
-
-      .m_axi_0_awid(m_awid[0:0]),
-
-      .m_axi_0_awaddr(m_awaddr[39:0]),
-
-      .m_axi_0_awlen(m_awlen[7:0]),
-
-      .m_axi_0_awsize(m_awsize[2:0]),
-
-      .m_axi_0_awburst(m_awburst[1:0]),
-
-      .m_axi_0_awlock(m_awlock[0:0]),
-
-      .m_axi_0_awcache(m_awcache[3:0]),
-
-      .m_axi_0_awprot(m_awprot[2:0]),
-
-      .m_axi_0_awqos(m_awqos[3:0]),
-
-      .m_axi_0_wvalid(m_wvalid[0:0]),
-
-      .m_axi_0_wready(m_wready[0:0]),
-
-      .m_axi_0_wdata(m_wdata[255:0]),
-
-      .m_axi_0_wstrb(m_wstrb[31:0]),
-
-      .m_axi_0_wlast(m_wlast[0:0]),
-
-      .m_axi_0_bvalid(m_bvalid[0:0]),
-
-      .m_axi_0_bready(m_bready[0:0]),
-
-      .m_axi_0_bid(m_bid[0:0]),
-
-      .m_axi_0_bresp(m_bresp[1:0]),
-
-      .m_axi_1_arvalid(m_arvalid[1:1]),
-
-      .m_axi_1_arready(m_arready[1:1]),
-
-      .m_axi_1_arid(m_arid[1:1]),
-
-      .m_axi_1_araddr(m_araddr[79:40]),
-
-      .m_axi_1_arlen(m_arlen[15:8]),
-
-      .m_axi_1_arsize(m_arsize[5:3]),
-
-      .m_axi_1_arburst(m_arburst[3:2]),
-
-      .m_axi_1_arlock(m_arlock[1:1]),
-
-      .m_axi_1_arcache(m_arcache[7:4]),
-
-      .m_axi_1_arprot(m_arprot[5:3]),
-
-      .m_axi_1_arqos(m_arqos[7:4]),
-
-      .m_axi_1_rvalid(m_rvalid[1:1]),
-
-      .m_axi_1_rready(m_rready[1:1]),
-
-      .m_axi_1_rid(m_rid[1:1]),
-
-      .m_axi_1_rdata(m_rdata[511:256]),
-
-      .m_axi_1_rresp(m_rresp[3:2]),
-
-      .m_axi_1_rlast(m_rlast[1:1]),
-
-      .m_axi_1_awvalid(m_awvalid[1:1]),
-
-      .m_axi_1_awready(m_awready[1:1]),
-
-      .m_axi_1_awid(m_awid[1:1]),
-
-      .m_axi_1_awaddr(m_awaddr[79:40]),
-
-      .m_axi_1_awlen(m_awlen[15:8]),
-
-      .m_axi_1_awsize(m_awsize[5:3]),
-
-      .m_axi_1_awburst(m_awburst[3:2]),
-
-      .m_axi_1_awlock(m_awlock[1:1]),
-
-      .m_axi_1_awcache(m_awcache[7:4]),
-
-      .m_axi_1_awprot(m_awprot[5:3]),
-
-      .m_axi_1_awqos(m_awqos[7:4]),
-
-      .m_axi_1_wvalid(m_wvalid[1:1]),
-
-      .m_axi_1_wready(m_wready[1:1]),
-
-      .m_axi_1_wdata(m_wdata[511:256]),
-
-      .m_axi_1_wstrb(m_wstrb[63:32]),
-
-      .m_axi_1_wlast(m_wlast[1:1]),
-
-      .m_axi_1_bvalid(m_bvalid[1:1]),
-
-      .m_axi_1_bready(m_bready[1:1]),
-
-      .m_axi_1_bid(m_bid[1:1]),
-
-      .m_axi_1_bresp(m_bresp[3:2]),
-
-      .m_axi_2_arvalid(m_arvalid[2:2]),
-
-      .m_axi_2_arready(m_arready[2:2]),
-
-      .m_axi_2_arid(m_arid[2:2]),
-
-      .m_axi_2_araddr(m_araddr[119:80]),
-
-      .m_axi_2_arlen(m_arlen[23:16]),
-
-      .m_axi_2_arsize(m_arsize[8:6]),
-
-      .m_axi_2_arburst(m_arburst[5:4]),
-
-      .m_axi_2_arlock(m_arlock[2:2]),
-
-      .m_axi_2_arcache(m_arcache[11:8]),
-
-      .m_axi_2_arprot(m_arprot[8:6]),
-
-      .m_axi_2_arqos(m_arqos[11:8]),
-
-      .m_axi_2_rvalid(m_rvalid[2:2]),
-
-      .m_axi_2_rready(m_rready[2:2]),
-
-      .m_axi_2_rid(m_rid[2:2]),
-
-      .m_axi_2_rdata(m_rdata[767:512]),
-
-      .m_axi_2_rresp(m_rresp[5:4]),
-
-      .m_axi_2_rlast(m_rlast[2:2]),
-
-      .m_axi_2_awvalid(m_awvalid[2:2]),
-
-      .m_axi_2_awready(m_awready[2:2]),
-
-      .m_axi_2_awid(m_awid[2:2]),
-
-      .m_axi_2_awaddr(m_awaddr[119:80]),
-
-      .m_axi_2_awlen(m_awlen[23:16]),
-
-      .m_axi_2_awsize(m_awsize[8:6]),
-
-      .m_axi_2_awburst(m_awburst[5:4]),
-
-      .m_axi_2_awlock(m_awlock[2:2]),
-
-      .m_axi_2_awcache(m_awcache[11:8]),
-
-      .m_axi_2_awprot(m_awprot[8:6]),
-
-      .m_axi_2_awqos(m_awqos[11:8]),
-
-      .m_axi_2_wvalid(m_wvalid[2:2]),
-
-      .m_axi_2_wready(m_wready[2:2]),
-
-      .m_axi_2_wdata(m_wdata[767:512]),
-
-      .m_axi_2_wstrb(m_wstrb[95:64]),
-
-      .m_axi_2_wlast(m_wlast[2:2]),
-
-      .m_axi_2_bvalid(m_bvalid[2:2]),
-
-      .m_axi_2_bready(m_bready[2:2]),
-
-      .m_axi_2_bid(m_bid[2:2]),
-
-      .m_axi_2_bresp(m_bresp[5:4]),
-
-      .m_axi_3_arvalid(m_arvalid[3:3]),
-
-      .m_axi_3_arready(m_arready[3:3]),
-
-      .m_axi_3_arid(m_arid[3:3]),
-
-      .m_axi_3_araddr(m_araddr[159:120]),
-
-      .m_axi_3_arlen(m_arlen[31:24]),
-
-      .m_axi_3_arsize(m_arsize[11:9]),
-
-      .m_axi_3_arburst(m_arburst[7:6]),
-
-      .m_axi_3_arlock(m_arlock[3:3]),
-
-      .m_axi_3_arcache(m_arcache[15:12]),
-
-      .m_axi_3_arprot(m_arprot[11:9]),
-
-      .m_axi_3_arqos(m_arqos[15:12]),
-
-      .m_axi_3_rvalid(m_rvalid[3:3]),
-
-      .m_axi_3_rready(m_rready[3:3]),
-
-      .m_axi_3_rid(m_rid[3:3]),
-
-      .m_axi_3_rdata(m_rdata[1023:768]),
-
-      .m_axi_3_rresp(m_rresp[7:6]),
-
-      .m_axi_3_rlast(m_rlast[3:3]),
-
-      .m_axi_3_awvalid(m_awvalid[3:3]),
-
-      .m_axi_3_awready(m_awready[3:3]),
-
-      .m_axi_3_awid(m_awid[3:3]),
-
-      .m_axi_3_awaddr(m_awaddr[159:120]),
-
-      .m_axi_3_awlen(m_awlen[31:24]),
-
-      .m_axi_3_awsize(m_awsize[11:9]),
-
-      .m_axi_3_awburst(m_awburst[7:6]),
-
-      .m_axi_3_awlock(m_awlock[3:3]),
-
-      .m_axi_3_awcache(m_awcache[15:12]),
-
-      .m_axi_3_awprot(m_awprot[11:9]),
-
-      .m_axi_3_awqos(m_awqos[15:12]),
-
-      .m_axi_3_wvalid(m_wvalid[3:3]),
-
-      .m_axi_3_wready(m_wready[3:3]),
-
-      .m_axi_3_wdata(m_wdata[1023:768]),
-
-      .m_axi_3_wstrb(m_wstrb[127:96]),
-
-      .m_axi_3_wlast(m_wlast[3:3]),
-
-      .m_axi_3_bvalid(m_bvalid[3:3]),
-
-      .m_axi_3_bready(m_bready[3:3]),
-
-      .m_axi_3_bid(m_bid[3:3]),
-
-      .m_axi_3_bresp(m_bresp[7:6]),
-
-      .m_axi_4_arvalid(m_arvalid[4:4]),
-
-      .m_axi_4_arready(m_arready[4:4]),
-
-      .m_axi_4_arid(m_arid[4:4]),
-
-      .m_axi_4_araddr(m_araddr[199:160]),
-
-      .m_axi_4_arlen(m_arlen[39:32]),
-
-      .m_axi_4_arsize(m_arsize[14:12]),
-
-      .m_axi_4_arburst(m_arburst[9:8]),
-
-      .m_axi_4_arlock(m_arlock[4:4]),
-
-      .m_axi_4_arcache(m_arcache[19:16]),
-
-      .m_axi_4_arprot(m_arprot[14:12]),
-
-      .m_axi_4_arqos(m_arqos[19:16]),
-
-      .m_axi_4_rvalid(m_rvalid[4:4]),
-
-      .m_axi_4_rready(m_rready[4:4]),
-
-      .m_axi_4_rid(m_rid[4:4]),
-
-      .m_axi_4_rdata(m_rdata[1279:1024]),
-
-      .m_axi_4_rresp(m_rresp[9:8]),
-
-      .m_axi_4_rlast(m_rlast[4:4]),
-
-      .m_axi_4_awvalid(m_awvalid[4:4]),
-
-      .m_axi_4_awready(m_awready[4:4]),
-
-      .m_axi_4_awid(m_awid[4:4]),
-
-      .m_axi_4_awaddr(m_awaddr[199:160]),
-
-      .m_axi_4_awlen(m_awlen[39:32]),
-
-      .m_axi_4_awsize(m_awsize[14:12]),
-
-      .m_axi_4_awburst(m_awburst[9:8]),
-
-      .m_axi_4_awlock(m_awlock[4:4]),
-
-      .m_axi_4_awcache(m_awcache[19:16]),
-
-      .m_axi_4_awprot(m_awprot[14:12]),
-
-      .m_axi_4_awqos(m_awqos[19:16]),
-
-      .m_axi_4_wvalid(m_wvalid[4:4]),
-
-      .m_axi_4_wready(m_wready[4:4]),
-
-      .m_axi_4_wdata(m_wdata[1279:1024]),
-
-      .m_axi_4_wstrb(m_wstrb[159:128]),
-
-      .m_axi_4_wlast(m_wlast[4:4]),
-
-      .m_axi_4_bvalid(m_bvalid[4:4]),
-
-      .m_axi_4_bready(m_bready[4:4]),
-
-      .m_axi_4_bid(m_bid[4:4]),
-
-      .m_axi_4_bresp(m_bresp[9:8]),
-
-      .m_axi_5_arvalid(m_arvalid[5:5]),
-
-      .m_axi_5_arready(m_arready[5:5]),
-
-      .m_axi_5_arid(m_arid[5:5]),
-
-      .m_axi_5_araddr(m_araddr[239:200]),
-
-      .m_axi_5_arlen(m_arlen[47:40]),
-
-      .m_axi_5_arsize(m_arsize[17:15]),
-
-      .m_axi_5_arburst(m_arburst[11:10]),
-
-      .m_axi_5_arlock(m_arlock[5:5]),
-
-      .m_axi_5_arcache(m_arcache[23:20]),
-
-      .m_axi_5_arprot(m_arprot[17:15]),
-
-      .m_axi_5_arqos(m_arqos[23:20]),
-
-      .m_axi_5_rvalid(m_rvalid[5:5]),
-
-      .m_axi_5_rready(m_rready[5:5]),
-
-      .m_axi_5_rid(m_rid[5:5]),
-
-      .m_axi_5_rdata(m_rdata[1535:1280]),
-
-      .m_axi_5_rresp(m_rresp[11:10]),
-
-      .m_axi_5_rlast(m_rlast[5:5]),
-
-      .m_axi_5_awvalid(m_awvalid[5:5]),
-
-      .m_axi_5_awready(m_awready[5:5]),
-
-      .m_axi_5_awid(m_awid[5:5]),
-
-      .m_axi_5_awaddr(m_awaddr[239:200]),
-
-      .m_axi_5_awlen(m_awlen[47:40]),
-
-      .m_axi_5_awsize(m_awsize[17:15]),
-
-      .m_axi_5_awburst(m_awburst[11:10]),
-
-      .m_axi_5_awlock(m_awlock[5:5]),
-
-      .m_axi_5_awcache(m_awcache[23:20]),
-
-      .m_axi_5_awprot(m_awprot[17:15]),
-
-      .m_axi_5_awqos(m_awqos[23:20]),
-
-      .m_axi_5_wvalid(m_wvalid[5:5]),
-
-      .m_axi_5_wready(m_wready[5:5]),
-
-      .m_axi_5_wdata(m_wdata[1535:1280]),
-
-      .m_axi_5_wstrb(m_wstrb[191:160]),
-
-      .m_axi_5_wlast(m_wlast[5:5]),
-
-      .m_axi_5_bvalid(m_bvalid[5:5]),
-
-      .m_axi_5_bready(m_bready[5:5]),
-
-      .m_axi_5_bid(m_bid[5:5]),
-
-      .m_axi_5_bresp(m_bresp[11:10]),
-
-      .m_axi_6_arvalid(m_arvalid[6:6]),
-
-      .m_axi_6_arready(m_arready[6:6]),
-
-      .m_axi_6_arid(m_arid[6:6]),
-
-      .m_axi_6_araddr(m_araddr[279:240]),
-
-      .m_axi_6_arlen(m_arlen[55:48]),
-
-      .m_axi_6_arsize(m_arsize[20:18]),
-
-      .m_axi_6_arburst(m_arburst[13:12]),
-
-      .m_axi_6_arlock(m_arlock[6:6]),
-
-      .m_axi_6_arcache(m_arcache[27:24]),
-
-      .m_axi_6_arprot(m_arprot[20:18]),
-
-      .m_axi_6_arqos(m_arqos[27:24]),
-
-      .m_axi_6_rvalid(m_rvalid[6:6]),
-
-      .m_axi_6_rready(m_rready[6:6]),
-
-      .m_axi_6_rid(m_rid[6:6]),
-
-      .m_axi_6_rdata(m_rdata[1791:1536]),
-
-      .m_axi_6_rresp(m_rresp[13:12]),
-
-      .m_axi_6_rlast(m_rlast[6:6]),
-
-      .m_axi_6_awvalid(m_awvalid[6:6]),
-
-      .m_axi_6_awready(m_awready[6:6]),
-
-      .m_axi_6_awid(m_awid[6:6]),
-
-      .m_axi_6_awaddr(m_awaddr[279:240]),
-
-      .m_axi_6_awlen(m_awlen[55:48]),
-
-      .m_axi_6_awsize(m_awsize[20:18]),
-
-      .m_axi_6_awburst(m_awburst[13:12]),
-
-      .m_axi_6_awlock(m_awlock[6:6]),
-
-      .m_axi_6_awcache(m_awcache[27:24]),
-
-      .m_axi_6_awprot(m_awprot[20:18]),
-
-      .m_axi_6_awqos(m_awqos[27:24]),
-
-      .m_axi_6_wvalid(m_wvalid[6:6]),
-
-      .m_axi_6_wready(m_wready[6:6]),
-
-      .m_axi_6_wdata(m_wdata[1791:1536]),
-
-      .m_axi_6_wstrb(m_wstrb[223:192]),
-
-      .m_axi_6_wlast(m_wlast[6:6]),
-
-      .m_axi_6_bvalid(m_bvalid[6:6]),
-
-      .m_axi_6_bready(m_bready[6:6]),
-
-      .m_axi_6_bid(m_bid[6:6]),
-
-      .m_axi_6_bresp(m_bresp[13:12]),
-
-      .m_axi_7_arvalid(m_arvalid[7:7]),
-
-      .m_axi_7_arready(m_arready[7:7]),
-
-      .m_axi_7_arid(m_arid[7:7]),
-
-      .m_axi_7_araddr(m_araddr[319:280]),
-
-      .m_axi_7_arlen(m_arlen[63:56]),
-
-      .m_axi_7_arsize(m_arsize[23:21]),
-
-      .m_axi_7_arburst(m_arburst[15:14]),
-
-      .m_axi_7_arlock(m_arlock[7:7]),
-
-      .m_axi_7_arcache(m_arcache[31:28]),
-
-      .m_axi_7_arprot(m_arprot[23:21]),
-
-      .m_axi_7_arqos(m_arqos[31:28]),
-
-      .m_axi_7_rvalid(m_rvalid[7:7]),
-
-      .m_axi_7_rready(m_rready[7:7]),
-
-      .m_axi_7_rid(m_rid[7:7]),
-
-      .m_axi_7_rdata(m_rdata[2047:1792]),
-
-      .m_axi_7_rresp(m_rresp[15:14]),
-
-      .m_axi_7_rlast(m_rlast[7:7]),
-
-      .m_axi_7_awvalid(m_awvalid[7:7]),
-
-      .m_axi_7_awready(m_awready[7:7]),
-
-      .m_axi_7_awid(m_awid[7:7]),
-
-      .m_axi_7_awaddr(m_awaddr[319:280]),
-
-      .m_axi_7_awlen(m_awlen[63:56]),
-
-      .m_axi_7_awsize(m_awsize[23:21]),
-
-      .m_axi_7_awburst(m_awburst[15:14]),
-
-      .m_axi_7_awlock(m_awlock[7:7]),
-
-      .m_axi_7_awcache(m_awcache[31:28]),
-
-      .m_axi_7_awprot(m_awprot[23:21]),
-
-      .m_axi_7_awqos(m_awqos[31:28]),
-
-      .m_axi_7_wvalid(m_wvalid[7:7]),
-
-      .m_axi_7_wready(m_wready[7:7]),
-
-      .m_axi_7_wdata(m_wdata[2047:1792]),
-
-      .m_axi_7_wstrb(m_wstrb[255:224]),
-
-      .m_axi_7_wlast(m_wlast[7:7]),
-
-      .m_axi_7_bvalid(m_bvalid[7:7]),
-
-      .m_axi_7_bready(m_bready[7:7]),
-
-      .m_axi_7_bid(m_bid[7:7]),
-
-      .m_axi_7_bresp(m_bresp[15:14]),
-
-      .m_axi_8_arvalid(m_arvalid[8:8]),
-
-      .m_axi_8_arready(m_arready[8:8]),
-
-      .m_axi_8_arid(m_arid[8:8]),
-
-      .m_axi_8_araddr(m_araddr[359:320]),
-
-      .m_axi_8_arlen(m_arlen[71:64]),
-
-      .m_axi_8_arsize(m_arsize[26:24]),
-
-      .m_axi_8_arburst(m_arburst[17:16]),
-
-      .m_axi_8_arlock(m_arlock[8:8]),
-
-      .m_axi_8_arcache(m_arcache[35:32]),
-
-      .m_axi_8_arprot(m_arprot[26:24]),
-
-      .m_axi_8_arqos(m_arqos[35:32]),
-
-      .m_axi_8_rvalid(m_rvalid[8:8]),
-
-      .m_axi_8_rready(m_rready[8:8]),
-
-      .m_axi_8_rid(m_rid[8:8]),
-
-      .m_axi_8_rdata(m_rdata[2303:2048]),
-
-      .m_axi_8_rresp(m_rresp[17:16]),
-
-      .m_axi_8_rlast(m_rlast[8:8]),
-
-      .m_axi_8_awvalid(m_awvalid[8:8]),
-
-      .m_axi_8_awready(m_awready[8:8]),
-
-      .m_axi_8_awid(m_awid[8:8]),
-
-      .m_axi_8_awaddr(m_awaddr[359:320]),
-
-      .m_axi_8_awlen(m_awlen[71:64]),
-
-      .m_axi_8_awsize(m_awsize[26:24]),
-
-      .m_axi_8_awburst(m_awburst[17:16]),
-
-      .m_axi_8_awlock(m_awlock[8:8]),
-
-      .m_axi_8_awcache(m_awcache[35:32]),
-
-      .m_axi_8_awprot(m_awprot[26:24]),
-
-      .m_axi_8_awqos(m_awqos[35:32]),
-
-      .m_axi_8_wvalid(m_wvalid[8:8]),
-
-      .m_axi_8_wready(m_wready[8:8]),
-
-      .m_axi_8_wdata(m_wdata[2303:2048]),
-
-      .m_axi_8_wstrb(m_wstrb[287:256]),
-
-      .m_axi_8_wlast(m_wlast[8:8]),
-
-      .m_axi_8_bvalid(m_bvalid[8:8]),
-
-      .m_axi_8_bready(m_bready[8:8]),
-
-      .m_axi_8_bid(m_bid[8:8]),
-
-      .m_axi_8_bresp(m_bresp[17:16]),
-
-      .m_axi_9_arvalid(m_arvalid[9:9]),
-
-      .m_axi_9_arready(m_arready[9:9]),
-
-      .m_axi_9_arid(m_arid[9:9]),
-
-      .m_axi_9_araddr(m_araddr[399:360]),
-
-      .m_axi_9_arlen(m_arlen[79:72]),
-
-      .m_axi_9_arsize(m_arsize[29:27]),
-
-      .m_axi_9_arburst(m_arburst[19:18]),
-
-      .m_axi_9_arlock(m_arlock[9:9]),
-
-      .m_axi_9_arcache(m_arcache[39:36]),
-
-      .m_axi_9_arprot(m_arprot[29:27]),
-
-      .m_axi_9_arqos(m_arqos[39:36]),
-
-      .m_axi_9_rvalid(m_rvalid[9:9]),
-
-      .m_axi_9_rready(m_rready[9:9]),
-
-      .m_axi_9_rid(m_rid[9:9]),
-
-      .m_axi_9_rdata(m_rdata[2559:2304]),
-
-      .m_axi_9_rresp(m_rresp[19:18]),
-
-      .m_axi_9_rlast(m_rlast[9:9]),
-
-      .m_axi_9_awvalid(m_awvalid[9:9]),
-
-      .m_axi_9_awready(m_awready[9:9]),
-
-      .m_axi_9_awid(m_awid[9:9]),
-
-      .m_axi_9_awaddr(m_awaddr[399:360]),
-
-      .m_axi_9_awlen(m_awlen[79:72]),
-
-      .m_axi_9_awsize(m_awsize[29:27]),
-
-      .m_axi_9_awburst(m_awburst[19:18]),
-
-      .m_axi_9_awlock(m_awlock[9:9]),
-
-      .m_axi_9_awcache(m_awcache[39:36]),
-
-      .m_axi_9_awprot(m_awprot[29:27]),
-
-      .m_axi_9_awqos(m_awqos[39:36]),
-
-      .m_axi_9_wvalid(m_wvalid[9:9]),
-
-      .m_axi_9_wready(m_wready[9:9]),
-
-      .m_axi_9_wdata(m_wdata[2559:2304]),
-
-      .m_axi_9_wstrb(m_wstrb[319:288]),
-
-      .m_axi_9_wlast(m_wlast[9:9]),
-
-      .m_axi_9_bvalid(m_bvalid[9:9]),
-
-      .m_axi_9_bready(m_bready[9:9]),
-
-      .m_axi_9_bid(m_bid[9:9]),
-
-      .m_axi_9_bresp(m_bresp[19:18]),
-
-      .m_axi_10_arvalid(m_arvalid[10:10]),
-
-      .m_axi_10_arready(m_arready[10:10]),
-
-      .m_axi_10_arid(m_arid[10:10]),
-
-      .m_axi_10_araddr(m_araddr[439:400]),
-
-      .m_axi_10_arlen(m_arlen[87:80]),
-
-      .m_axi_10_arsize(m_arsize[32:30]),
-
-      .m_axi_10_arburst(m_arburst[21:20]),
-
-      .m_axi_10_arlock(m_arlock[10:10]),
-
-      .m_axi_10_arcache(m_arcache[43:40]),
-
-      .m_axi_10_arprot(m_arprot[32:30]),
-
-      .m_axi_10_arqos(m_arqos[43:40]),
-
-      .m_axi_10_rvalid(m_rvalid[10:10]),
-
-      .m_axi_10_rready(m_rready[10:10]),
-
-      .m_axi_10_rid(m_rid[10:10]),
-
-      .m_axi_10_rdata(m_rdata[2815:2560]),
-
-      .m_axi_10_rresp(m_rresp[21:20]),
-
-      .m_axi_10_rlast(m_rlast[10:10]),
-
-      .m_axi_10_awvalid(m_awvalid[10:10]),
-
-      .m_axi_10_awready(m_awready[10:10]),
-
-      .m_axi_10_awid(m_awid[10:10]),
-
-      .m_axi_10_awaddr(m_awaddr[439:400]),
-
-      .m_axi_10_awlen(m_awlen[87:80]),
-
-      .m_axi_10_awsize(m_awsize[32:30]),
-
-      .m_axi_10_awburst(m_awburst[21:20]),
-
-      .m_axi_10_awlock(m_awlock[10:10]),
-
-      .m_axi_10_awcache(m_awcache[43:40]),
-
-      .m_axi_10_awprot(m_awprot[32:30]),
-
-      .m_axi_10_awqos(m_awqos[43:40]),
-
-      .m_axi_10_wvalid(m_wvalid[10:10]),
-
-      .m_axi_10_wready(m_wready[10:10]),
-
-      .m_axi_10_wdata(m_wdata[2815:2560]),
-
-      .m_axi_10_wstrb(m_wstrb[351:320]),
-
-      .m_axi_10_wlast(m_wlast[10:10]),
-
-      .m_axi_10_bvalid(m_bvalid[10:10]),
-
-      .m_axi_10_bready(m_bready[10:10]),
-
-      .m_axi_10_bid(m_bid[10:10]),
-
-      .m_axi_10_bresp(m_bresp[21:20]),
-
-      .m_axi_11_arvalid(m_arvalid[11:11]),
-
-      .m_axi_11_arready(m_arready[11:11]),
-
-      .m_axi_11_arid(m_arid[11:11]),
-
-      .m_axi_11_araddr(m_araddr[479:440]),
-
-      .m_axi_11_arlen(m_arlen[95:88]),
-
-      .m_axi_11_arsize(m_arsize[35:33]),
-
-      .m_axi_11_arburst(m_arburst[23:22]),
-
-      .m_axi_11_arlock(m_arlock[11:11]),
-
-      .m_axi_11_arcache(m_arcache[47:44]),
-
-      .m_axi_11_arprot(m_arprot[35:33]),
-
-      .m_axi_11_arqos(m_arqos[47:44]),
-
-      .m_axi_11_rvalid(m_rvalid[11:11]),
-
-      .m_axi_11_rready(m_rready[11:11]),
-
-      .m_axi_11_rid(m_rid[11:11]),
-
-      .m_axi_11_rdata(m_rdata[3071:2816]),
-
-      .m_axi_11_rresp(m_rresp[23:22]),
-
-      .m_axi_11_rlast(m_rlast[11:11]),
-
-      .m_axi_11_awvalid(m_awvalid[11:11]),
-
-      .m_axi_11_awready(m_awready[11:11]),
-
-      .m_axi_11_awid(m_awid[11:11]),
-
-      .m_axi_11_awaddr(m_awaddr[479:440]),
-
-      .m_axi_11_awlen(m_awlen[95:88]),
-
-      .m_axi_11_awsize(m_awsize[35:33]),
-
-      .m_axi_11_awburst(m_awburst[23:22]),
-
-      .m_axi_11_awlock(m_awlock[11:11]),
-
-      .m_axi_11_awcache(m_awcache[47:44]),
-
-      .m_axi_11_awprot(m_awprot[35:33]),
-
-      .m_axi_11_awqos(m_awqos[47:44]),
-
-      .m_axi_11_wvalid(m_wvalid[11:11]),
-
-      .m_axi_11_wready(m_wready[11:11]),
-
-      .m_axi_11_wdata(m_wdata[3071:2816]),
-
-      .m_axi_11_wstrb(m_wstrb[383:352]),
-
-      .m_axi_11_wlast(m_wlast[11:11]),
-
-      .m_axi_11_bvalid(m_bvalid[11:11]),
-
-      .m_axi_11_bready(m_bready[11:11]),
-
-      .m_axi_11_bid(m_bid[11:11]),
-
-      .m_axi_11_bresp(m_bresp[23:22]),
-
-      .m_axi_12_arvalid(m_arvalid[12:12]),
-
-      .m_axi_12_arready(m_arready[12:12]),
-
-      .m_axi_12_arid(m_arid[12:12]),
-
-      .m_axi_12_araddr(m_araddr[519:480]),
-
-      .m_axi_12_arlen(m_arlen[103:96]),
-
-      .m_axi_12_arsize(m_arsize[38:36]),
-
-      .m_axi_12_arburst(m_arburst[25:24]),
-
-      .m_axi_12_arlock(m_arlock[12:12]),
-
-      .m_axi_12_arcache(m_arcache[51:48]),
-
-      .m_axi_12_arprot(m_arprot[38:36]),
-
-      .m_axi_12_arqos(m_arqos[51:48]),
-
-      .m_axi_12_rvalid(m_rvalid[12:12]),
-
-      .m_axi_12_rready(m_rready[12:12]),
-
-      .m_axi_12_rid(m_rid[12:12]),
-
-      .m_axi_12_rdata(m_rdata[3327:3072]),
-
-      .m_axi_12_rresp(m_rresp[25:24]),
-
-      .m_axi_12_rlast(m_rlast[12:12]),
-
-      .m_axi_12_awvalid(m_awvalid[12:12]),
-
-      .m_axi_12_awready(m_awready[12:12]),
-
-      .m_axi_12_awid(m_awid[12:12]),
-
-      .m_axi_12_awaddr(m_awaddr[519:480]),
-
-      .m_axi_12_awlen(m_awlen[103:96]),
-
-      .m_axi_12_awsize(m_awsize[38:36]),
-
-      .m_axi_12_awburst(m_awburst[25:24]),
-
-      .m_axi_12_awlock(m_awlock[12:12]),
-
-      .m_axi_12_awcache(m_awcache[51:48]),
-
-      .m_axi_12_awprot(m_awprot[38:36]),
-
-      .m_axi_12_awqos(m_awqos[51:48]),
-
-      .m_axi_12_wvalid(m_wvalid[12:12]),
-
-      .m_axi_12_wready(m_wready[12:12]),
-
-      .m_axi_12_wdata(m_wdata[3327:3072]),
-
-      .m_axi_12_wstrb(m_wstrb[415:384]),
-
-      .m_axi_12_wlast(m_wlast[12:12]),
-
-      .m_axi_12_bvalid(m_bvalid[12:12]),
-
-      .m_axi_12_bready(m_bready[12:12]),
-
-      .m_axi_12_bid(m_bid[12:12]),
-
-      .m_axi_12_bresp(m_bresp[25:24]),
-
-      .m_axi_13_arvalid(m_arvalid[13:13]),
-
-      .m_axi_13_arready(m_arready[13:13]),
-
-      .m_axi_13_arid(m_arid[13:13]),
-
-      .m_axi_13_araddr(m_araddr[559:520]),
-
-      .m_axi_13_arlen(m_arlen[111:104]),
-
-      .m_axi_13_arsize(m_arsize[41:39]),
-
-      .m_axi_13_arburst(m_arburst[27:26]),
-
-      .m_axi_13_arlock(m_arlock[13:13]),
-
-      .m_axi_13_arcache(m_arcache[55:52]),
-
-      .m_axi_13_arprot(m_arprot[41:39]),
-
-      .m_axi_13_arqos(m_arqos[55:52]),
-
-      .m_axi_13_rvalid(m_rvalid[13:13]),
-
-      .m_axi_13_rready(m_rready[13:13]),
-
-      .m_axi_13_rid(m_rid[13:13]),
-
-      .m_axi_13_rdata(m_rdata[3583:3328]),
-
-      .m_axi_13_rresp(m_rresp[27:26]),
-
-      .m_axi_13_rlast(m_rlast[13:13]),
-
-      .m_axi_13_awvalid(m_awvalid[13:13]),
-
-      .m_axi_13_awready(m_awready[13:13]),
-
-      .m_axi_13_awid(m_awid[13:13]),
-
-      .m_axi_13_awaddr(m_awaddr[559:520]),
-
-      .m_axi_13_awlen(m_awlen[111:104]),
-
-      .m_axi_13_awsize(m_awsize[41:39]),
-
-      .m_axi_13_awburst(m_awburst[27:26]),
-
-      .m_axi_13_awlock(m_awlock[13:13]),
-
-      .m_axi_13_awcache(m_awcache[55:52]),
-
-      .m_axi_13_awprot(m_awprot[41:39]),
-
-      .m_axi_13_awqos(m_awqos[55:52]),
-
-      .m_axi_13_wvalid(m_wvalid[13:13]),
-
-      .m_axi_13_wready(m_wready[13:13]),
-
-      .m_axi_13_wdata(m_wdata[3583:3328]),
-
-      .m_axi_13_wstrb(m_wstrb[447:416]),
-
-      .m_axi_13_wlast(m_wlast[13:13]),
-
-      .m_axi_13_bvalid(m_bvalid[13:13]),
-
-      .m_axi_13_bready(m_bready[13:13]),
-
-      .m_axi_13_bid(m_bid[13:13]),
-
-      .m_axi_13_bresp(m_bresp[27:26]),
-
-      .m_axi_14_arvalid(m_arvalid[14:14]),
-
-      .m_axi_14_arready(m_arready[14:14]),
-
-      .m_axi_14_arid(m_arid[14:14]),
-
-      .m_axi_14_araddr(m_araddr[599:560]),
-
-      .m_axi_14_arlen(m_arlen[119:112]),
-
-      .m_axi_14_arsize(m_arsize[44:42]),
-
-      .m_axi_14_arburst(m_arburst[29:28]),
-
-      .m_axi_14_arlock(m_arlock[14:14]),
-
-      .m_axi_14_arcache(m_arcache[59:56]),
-
-      .m_axi_14_arprot(m_arprot[44:42]),
-
-      .m_axi_14_arqos(m_arqos[59:56]),
-
-      .m_axi_14_rvalid(m_rvalid[14:14]),
-
-      .m_axi_14_rready(m_rready[14:14]),
-
-      .m_axi_14_rid(m_rid[14:14]),
-
-      .m_axi_14_rdata(m_rdata[3839:3584]),
-
-      .m_axi_14_rresp(m_rresp[29:28]),
-
-      .m_axi_14_rlast(m_rlast[14:14]),
-
-      .m_axi_14_awvalid(m_awvalid[14:14]),
-
-      .m_axi_14_awready(m_awready[14:14]),
-
-      .m_axi_14_awid(m_awid[14:14]),
-
-      .m_axi_14_awaddr(m_awaddr[599:560]),
-
-      .m_axi_14_awlen(m_awlen[119:112]),
-
-      .m_axi_14_awsize(m_awsize[44:42]),
-
-      .m_axi_14_awburst(m_awburst[29:28]),
-
-      .m_axi_14_awlock(m_awlock[14:14]),
-
-      .m_axi_14_awcache(m_awcache[59:56]),
-
-      .m_axi_14_awprot(m_awprot[44:42]),
-
-      .m_axi_14_awqos(m_awqos[59:56]),
-
-      .m_axi_14_wvalid(m_wvalid[14:14]),
-
-      .m_axi_14_wready(m_wready[14:14]),
-
-      .m_axi_14_wdata(m_wdata[3839:3584]),
-
-      .m_axi_14_wstrb(m_wstrb[479:448]),
-
-      .m_axi_14_wlast(m_wlast[14:14]),
-
-      .m_axi_14_bvalid(m_bvalid[14:14]),
-
-      .m_axi_14_bready(m_bready[14:14]),
-
-      .m_axi_14_bid(m_bid[14:14]),
-
-      .m_axi_14_bresp(m_bresp[29:28]),
-
-      .m_axi_15_arvalid(m_arvalid[15:15]),
-
-      .m_axi_15_arready(m_arready[15:15]),
-
-      .m_axi_15_arid(m_arid[15:15]),
-
-      .m_axi_15_araddr(m_araddr[639:600]),
-
-      .m_axi_15_arlen(m_arlen[127:120]),
-
-      .m_axi_15_arsize(m_arsize[47:45]),
-
-      .m_axi_15_arburst(m_arburst[31:30]),
-
-      .m_axi_15_arlock(m_arlock[15:15]),
-
-      .m_axi_15_arcache(m_arcache[63:60]),
-
-      .m_axi_15_arprot(m_arprot[47:45]),
-
-      .m_axi_15_arqos(m_arqos[63:60]),
-
-      .m_axi_15_rvalid(m_rvalid[15:15]),
-
-      .m_axi_15_rready(m_rready[15:15]),
-
-      .m_axi_15_rid(m_rid[15:15]),
-
-      .m_axi_15_rdata(m_rdata[4095:3840]),
-
-      .m_axi_15_rresp(m_rresp[31:30]),
-
-      .m_axi_15_rlast(m_rlast[15:15]),
-
-      .m_axi_15_awvalid(m_awvalid[15:15]),
-
-      .m_axi_15_awready(m_awready[15:15]),
-
-      .m_axi_15_awid(m_awid[15:15]),
-
-      .m_axi_15_awaddr(m_awaddr[639:600]),
-
-      .m_axi_15_awlen(m_awlen[127:120]),
-
-      .m_axi_15_awsize(m_awsize[47:45]),
-
-      .m_axi_15_awburst(m_awburst[31:30]),
-
-      .m_axi_15_awlock(m_awlock[15:15]),
-
-      .m_axi_15_awcache(m_awcache[63:60]),
-
-      .m_axi_15_awprot(m_awprot[47:45]),
-
-      .m_axi_15_awqos(m_awqos[63:60]),
-
-      .m_axi_15_wvalid(m_wvalid[15:15]),
-
-      .m_axi_15_wready(m_wready[15:15]),
-
-      .m_axi_15_wdata(m_wdata[4095:3840]),
-
-      .m_axi_15_wstrb(m_wstrb[511:480]),
-
-      .m_axi_15_wlast(m_wlast[15:15]),
-
-      .m_axi_15_bvalid(m_bvalid[15:15]),
-
-      .m_axi_15_bready(m_bready[15:15]),
-
-      .m_axi_15_bid(m_bid[15:15]),
-
+      .m_axi_0_arvalid(m_arvalid[0:0]), .m_axi_0_arready(m_arready[0:0]),
+      .m_axi_0_arid(m_arid[0:0]), .m_axi_0_araddr(m_araddr[39:0]), .m_axi_0_arlen(m_arlen[7:0]),
+      .m_axi_0_arsize(m_arsize[2:0]), .m_axi_0_arburst(m_arburst[1:0]),
+      .m_axi_0_arlock(m_arlock[0:0]), .m_axi_0_arcache(m_arcache[3:0]),
+      .m_axi_0_arprot(m_arprot[2:0]), .m_axi_0_arqos(m_arqos[3:0]), .m_axi_0_rvalid(m_rvalid[0:0]),
+      .m_axi_0_rready(m_rready[0:0]), .m_axi_0_rid(m_rid[0:0]), .m_axi_0_rdata(m_rdata[255:0]),
+      .m_axi_0_rresp(m_rresp[1:0]), .m_axi_0_rlast(m_rlast[0:0]), .m_axi_0_awvalid(m_awvalid[0:0]),
+      .m_axi_0_awready(m_awready[0:0]), .m_axi_0_awid(m_awid[0:0]), .m_axi_0_awaddr(m_awaddr[39:0]),
+      .m_axi_0_awlen(m_awlen[7:0]), .m_axi_0_awsize(m_awsize[2:0]),
+      .m_axi_0_awburst(m_awburst[1:0]), .m_axi_0_awlock(m_awlock[0:0]),
+      .m_axi_0_awcache(m_awcache[3:0]), .m_axi_0_awprot(m_awprot[2:0]),
+      .m_axi_0_awqos(m_awqos[3:0]), .m_axi_0_wvalid(m_wvalid[0:0]), .m_axi_0_wready(m_wready[0:0]),
+      .m_axi_0_wdata(m_wdata[255:0]), .m_axi_0_wstrb(m_wstrb[31:0]), .m_axi_0_wlast(m_wlast[0:0]),
+      .m_axi_0_bvalid(m_bvalid[0:0]), .m_axi_0_bready(m_bready[0:0]), .m_axi_0_bid(m_bid[0:0]),
+      .m_axi_0_bresp(m_bresp[1:0]), .m_axi_1_arvalid(m_arvalid[1:1]),
+      .m_axi_1_arready(m_arready[1:1]), .m_axi_1_arid(m_arid[1:1]),
+      .m_axi_1_araddr(m_araddr[79:40]), .m_axi_1_arlen(m_arlen[15:8]),
+      .m_axi_1_arsize(m_arsize[5:3]), .m_axi_1_arburst(m_arburst[3:2]),
+      .m_axi_1_arlock(m_arlock[1:1]), .m_axi_1_arcache(m_arcache[7:4]),
+      .m_axi_1_arprot(m_arprot[5:3]), .m_axi_1_arqos(m_arqos[7:4]), .m_axi_1_rvalid(m_rvalid[1:1]),
+      .m_axi_1_rready(m_rready[1:1]), .m_axi_1_rid(m_rid[1:1]), .m_axi_1_rdata(m_rdata[511:256]),
+      .m_axi_1_rresp(m_rresp[3:2]), .m_axi_1_rlast(m_rlast[1:1]), .m_axi_1_awvalid(m_awvalid[1:1]),
+      .m_axi_1_awready(m_awready[1:1]), .m_axi_1_awid(m_awid[1:1]),
+      .m_axi_1_awaddr(m_awaddr[79:40]), .m_axi_1_awlen(m_awlen[15:8]),
+      .m_axi_1_awsize(m_awsize[5:3]), .m_axi_1_awburst(m_awburst[3:2]),
+      .m_axi_1_awlock(m_awlock[1:1]), .m_axi_1_awcache(m_awcache[7:4]),
+      .m_axi_1_awprot(m_awprot[5:3]), .m_axi_1_awqos(m_awqos[7:4]), .m_axi_1_wvalid(m_wvalid[1:1]),
+      .m_axi_1_wready(m_wready[1:1]), .m_axi_1_wdata(m_wdata[511:256]),
+      .m_axi_1_wstrb(m_wstrb[63:32]), .m_axi_1_wlast(m_wlast[1:1]), .m_axi_1_bvalid(m_bvalid[1:1]),
+      .m_axi_1_bready(m_bready[1:1]), .m_axi_1_bid(m_bid[1:1]), .m_axi_1_bresp(m_bresp[3:2]),
+      .m_axi_2_arvalid(m_arvalid[2:2]), .m_axi_2_arready(m_arready[2:2]),
+      .m_axi_2_arid(m_arid[2:2]), .m_axi_2_araddr(m_araddr[119:80]), .m_axi_2_arlen(m_arlen[23:16]),
+      .m_axi_2_arsize(m_arsize[8:6]), .m_axi_2_arburst(m_arburst[5:4]),
+      .m_axi_2_arlock(m_arlock[2:2]), .m_axi_2_arcache(m_arcache[11:8]),
+      .m_axi_2_arprot(m_arprot[8:6]), .m_axi_2_arqos(m_arqos[11:8]), .m_axi_2_rvalid(m_rvalid[2:2]),
+      .m_axi_2_rready(m_rready[2:2]), .m_axi_2_rid(m_rid[2:2]), .m_axi_2_rdata(m_rdata[767:512]),
+      .m_axi_2_rresp(m_rresp[5:4]), .m_axi_2_rlast(m_rlast[2:2]), .m_axi_2_awvalid(m_awvalid[2:2]),
+      .m_axi_2_awready(m_awready[2:2]), .m_axi_2_awid(m_awid[2:2]),
+      .m_axi_2_awaddr(m_awaddr[119:80]), .m_axi_2_awlen(m_awlen[23:16]),
+      .m_axi_2_awsize(m_awsize[8:6]), .m_axi_2_awburst(m_awburst[5:4]),
+      .m_axi_2_awlock(m_awlock[2:2]), .m_axi_2_awcache(m_awcache[11:8]),
+      .m_axi_2_awprot(m_awprot[8:6]), .m_axi_2_awqos(m_awqos[11:8]), .m_axi_2_wvalid(m_wvalid[2:2]),
+      .m_axi_2_wready(m_wready[2:2]), .m_axi_2_wdata(m_wdata[767:512]),
+      .m_axi_2_wstrb(m_wstrb[95:64]), .m_axi_2_wlast(m_wlast[2:2]), .m_axi_2_bvalid(m_bvalid[2:2]),
+      .m_axi_2_bready(m_bready[2:2]), .m_axi_2_bid(m_bid[2:2]), .m_axi_2_bresp(m_bresp[5:4]),
+      .m_axi_3_arvalid(m_arvalid[3:3]), .m_axi_3_arready(m_arready[3:3]),
+      .m_axi_3_arid(m_arid[3:3]), .m_axi_3_araddr(m_araddr[159:120]),
+      .m_axi_3_arlen(m_arlen[31:24]), .m_axi_3_arsize(m_arsize[11:9]),
+      .m_axi_3_arburst(m_arburst[7:6]), .m_axi_3_arlock(m_arlock[3:3]),
+      .m_axi_3_arcache(m_arcache[15:12]), .m_axi_3_arprot(m_arprot[11:9]),
+      .m_axi_3_arqos(m_arqos[15:12]), .m_axi_3_rvalid(m_rvalid[3:3]),
+      .m_axi_3_rready(m_rready[3:3]), .m_axi_3_rid(m_rid[3:3]), .m_axi_3_rdata(m_rdata[1023:768]),
+      .m_axi_3_rresp(m_rresp[7:6]), .m_axi_3_rlast(m_rlast[3:3]), .m_axi_3_awvalid(m_awvalid[3:3]),
+      .m_axi_3_awready(m_awready[3:3]), .m_axi_3_awid(m_awid[3:3]),
+      .m_axi_3_awaddr(m_awaddr[159:120]), .m_axi_3_awlen(m_awlen[31:24]),
+      .m_axi_3_awsize(m_awsize[11:9]), .m_axi_3_awburst(m_awburst[7:6]),
+      .m_axi_3_awlock(m_awlock[3:3]), .m_axi_3_awcache(m_awcache[15:12]),
+      .m_axi_3_awprot(m_awprot[11:9]), .m_axi_3_awqos(m_awqos[15:12]),
+      .m_axi_3_wvalid(m_wvalid[3:3]), .m_axi_3_wready(m_wready[3:3]),
+      .m_axi_3_wdata(m_wdata[1023:768]), .m_axi_3_wstrb(m_wstrb[127:96]),
+      .m_axi_3_wlast(m_wlast[3:3]), .m_axi_3_bvalid(m_bvalid[3:3]), .m_axi_3_bready(m_bready[3:3]),
+      .m_axi_3_bid(m_bid[3:3]), .m_axi_3_bresp(m_bresp[7:6]), .m_axi_4_arvalid(m_arvalid[4:4]),
+      .m_axi_4_arready(m_arready[4:4]), .m_axi_4_arid(m_arid[4:4]),
+      .m_axi_4_araddr(m_araddr[199:160]), .m_axi_4_arlen(m_arlen[39:32]),
+      .m_axi_4_arsize(m_arsize[14:12]), .m_axi_4_arburst(m_arburst[9:8]),
+      .m_axi_4_arlock(m_arlock[4:4]), .m_axi_4_arcache(m_arcache[19:16]),
+      .m_axi_4_arprot(m_arprot[14:12]), .m_axi_4_arqos(m_arqos[19:16]),
+      .m_axi_4_rvalid(m_rvalid[4:4]), .m_axi_4_rready(m_rready[4:4]), .m_axi_4_rid(m_rid[4:4]),
+      .m_axi_4_rdata(m_rdata[1279:1024]), .m_axi_4_rresp(m_rresp[9:8]),
+      .m_axi_4_rlast(m_rlast[4:4]), .m_axi_4_awvalid(m_awvalid[4:4]),
+      .m_axi_4_awready(m_awready[4:4]), .m_axi_4_awid(m_awid[4:4]),
+      .m_axi_4_awaddr(m_awaddr[199:160]), .m_axi_4_awlen(m_awlen[39:32]),
+      .m_axi_4_awsize(m_awsize[14:12]), .m_axi_4_awburst(m_awburst[9:8]),
+      .m_axi_4_awlock(m_awlock[4:4]), .m_axi_4_awcache(m_awcache[19:16]),
+      .m_axi_4_awprot(m_awprot[14:12]), .m_axi_4_awqos(m_awqos[19:16]),
+      .m_axi_4_wvalid(m_wvalid[4:4]), .m_axi_4_wready(m_wready[4:4]),
+      .m_axi_4_wdata(m_wdata[1279:1024]), .m_axi_4_wstrb(m_wstrb[159:128]),
+      .m_axi_4_wlast(m_wlast[4:4]), .m_axi_4_bvalid(m_bvalid[4:4]), .m_axi_4_bready(m_bready[4:4]),
+      .m_axi_4_bid(m_bid[4:4]), .m_axi_4_bresp(m_bresp[9:8]), .m_axi_5_arvalid(m_arvalid[5:5]),
+      .m_axi_5_arready(m_arready[5:5]), .m_axi_5_arid(m_arid[5:5]),
+      .m_axi_5_araddr(m_araddr[239:200]), .m_axi_5_arlen(m_arlen[47:40]),
+      .m_axi_5_arsize(m_arsize[17:15]), .m_axi_5_arburst(m_arburst[11:10]),
+      .m_axi_5_arlock(m_arlock[5:5]), .m_axi_5_arcache(m_arcache[23:20]),
+      .m_axi_5_arprot(m_arprot[17:15]), .m_axi_5_arqos(m_arqos[23:20]),
+      .m_axi_5_rvalid(m_rvalid[5:5]), .m_axi_5_rready(m_rready[5:5]), .m_axi_5_rid(m_rid[5:5]),
+      .m_axi_5_rdata(m_rdata[1535:1280]), .m_axi_5_rresp(m_rresp[11:10]),
+      .m_axi_5_rlast(m_rlast[5:5]), .m_axi_5_awvalid(m_awvalid[5:5]),
+      .m_axi_5_awready(m_awready[5:5]), .m_axi_5_awid(m_awid[5:5]),
+      .m_axi_5_awaddr(m_awaddr[239:200]), .m_axi_5_awlen(m_awlen[47:40]),
+      .m_axi_5_awsize(m_awsize[17:15]), .m_axi_5_awburst(m_awburst[11:10]),
+      .m_axi_5_awlock(m_awlock[5:5]), .m_axi_5_awcache(m_awcache[23:20]),
+      .m_axi_5_awprot(m_awprot[17:15]), .m_axi_5_awqos(m_awqos[23:20]),
+      .m_axi_5_wvalid(m_wvalid[5:5]), .m_axi_5_wready(m_wready[5:5]),
+      .m_axi_5_wdata(m_wdata[1535:1280]), .m_axi_5_wstrb(m_wstrb[191:160]),
+      .m_axi_5_wlast(m_wlast[5:5]), .m_axi_5_bvalid(m_bvalid[5:5]), .m_axi_5_bready(m_bready[5:5]),
+      .m_axi_5_bid(m_bid[5:5]), .m_axi_5_bresp(m_bresp[11:10]), .m_axi_6_arvalid(m_arvalid[6:6]),
+      .m_axi_6_arready(m_arready[6:6]), .m_axi_6_arid(m_arid[6:6]),
+      .m_axi_6_araddr(m_araddr[279:240]), .m_axi_6_arlen(m_arlen[55:48]),
+      .m_axi_6_arsize(m_arsize[20:18]), .m_axi_6_arburst(m_arburst[13:12]),
+      .m_axi_6_arlock(m_arlock[6:6]), .m_axi_6_arcache(m_arcache[27:24]),
+      .m_axi_6_arprot(m_arprot[20:18]), .m_axi_6_arqos(m_arqos[27:24]),
+      .m_axi_6_rvalid(m_rvalid[6:6]), .m_axi_6_rready(m_rready[6:6]), .m_axi_6_rid(m_rid[6:6]),
+      .m_axi_6_rdata(m_rdata[1791:1536]), .m_axi_6_rresp(m_rresp[13:12]),
+      .m_axi_6_rlast(m_rlast[6:6]), .m_axi_6_awvalid(m_awvalid[6:6]),
+      .m_axi_6_awready(m_awready[6:6]), .m_axi_6_awid(m_awid[6:6]),
+      .m_axi_6_awaddr(m_awaddr[279:240]), .m_axi_6_awlen(m_awlen[55:48]),
+      .m_axi_6_awsize(m_awsize[20:18]), .m_axi_6_awburst(m_awburst[13:12]),
+      .m_axi_6_awlock(m_awlock[6:6]), .m_axi_6_awcache(m_awcache[27:24]),
+      .m_axi_6_awprot(m_awprot[20:18]), .m_axi_6_awqos(m_awqos[27:24]),
+      .m_axi_6_wvalid(m_wvalid[6:6]), .m_axi_6_wready(m_wready[6:6]),
+      .m_axi_6_wdata(m_wdata[1791:1536]), .m_axi_6_wstrb(m_wstrb[223:192]),
+      .m_axi_6_wlast(m_wlast[6:6]), .m_axi_6_bvalid(m_bvalid[6:6]), .m_axi_6_bready(m_bready[6:6]),
+      .m_axi_6_bid(m_bid[6:6]), .m_axi_6_bresp(m_bresp[13:12]), .m_axi_7_arvalid(m_arvalid[7:7]),
+      .m_axi_7_arready(m_arready[7:7]), .m_axi_7_arid(m_arid[7:7]),
+      .m_axi_7_araddr(m_araddr[319:280]), .m_axi_7_arlen(m_arlen[63:56]),
+      .m_axi_7_arsize(m_arsize[23:21]), .m_axi_7_arburst(m_arburst[15:14]),
+      .m_axi_7_arlock(m_arlock[7:7]), .m_axi_7_arcache(m_arcache[31:28]),
+      .m_axi_7_arprot(m_arprot[23:21]), .m_axi_7_arqos(m_arqos[31:28]),
+      .m_axi_7_rvalid(m_rvalid[7:7]), .m_axi_7_rready(m_rready[7:7]), .m_axi_7_rid(m_rid[7:7]),
+      .m_axi_7_rdata(m_rdata[2047:1792]), .m_axi_7_rresp(m_rresp[15:14]),
+      .m_axi_7_rlast(m_rlast[7:7]), .m_axi_7_awvalid(m_awvalid[7:7]),
+      .m_axi_7_awready(m_awready[7:7]), .m_axi_7_awid(m_awid[7:7]),
+      .m_axi_7_awaddr(m_awaddr[319:280]), .m_axi_7_awlen(m_awlen[63:56]),
+      .m_axi_7_awsize(m_awsize[23:21]), .m_axi_7_awburst(m_awburst[15:14]),
+      .m_axi_7_awlock(m_awlock[7:7]), .m_axi_7_awcache(m_awcache[31:28]),
+      .m_axi_7_awprot(m_awprot[23:21]), .m_axi_7_awqos(m_awqos[31:28]),
+      .m_axi_7_wvalid(m_wvalid[7:7]), .m_axi_7_wready(m_wready[7:7]),
+      .m_axi_7_wdata(m_wdata[2047:1792]), .m_axi_7_wstrb(m_wstrb[255:224]),
+      .m_axi_7_wlast(m_wlast[7:7]), .m_axi_7_bvalid(m_bvalid[7:7]), .m_axi_7_bready(m_bready[7:7]),
+      .m_axi_7_bid(m_bid[7:7]), .m_axi_7_bresp(m_bresp[15:14]), .m_axi_8_arvalid(m_arvalid[8:8]),
+      .m_axi_8_arready(m_arready[8:8]), .m_axi_8_arid(m_arid[8:8]),
+      .m_axi_8_araddr(m_araddr[359:320]), .m_axi_8_arlen(m_arlen[71:64]),
+      .m_axi_8_arsize(m_arsize[26:24]), .m_axi_8_arburst(m_arburst[17:16]),
+      .m_axi_8_arlock(m_arlock[8:8]), .m_axi_8_arcache(m_arcache[35:32]),
+      .m_axi_8_arprot(m_arprot[26:24]), .m_axi_8_arqos(m_arqos[35:32]),
+      .m_axi_8_rvalid(m_rvalid[8:8]), .m_axi_8_rready(m_rready[8:8]), .m_axi_8_rid(m_rid[8:8]),
+      .m_axi_8_rdata(m_rdata[2303:2048]), .m_axi_8_rresp(m_rresp[17:16]),
+      .m_axi_8_rlast(m_rlast[8:8]), .m_axi_8_awvalid(m_awvalid[8:8]),
+      .m_axi_8_awready(m_awready[8:8]), .m_axi_8_awid(m_awid[8:8]),
+      .m_axi_8_awaddr(m_awaddr[359:320]), .m_axi_8_awlen(m_awlen[71:64]),
+      .m_axi_8_awsize(m_awsize[26:24]), .m_axi_8_awburst(m_awburst[17:16]),
+      .m_axi_8_awlock(m_awlock[8:8]), .m_axi_8_awcache(m_awcache[35:32]),
+      .m_axi_8_awprot(m_awprot[26:24]), .m_axi_8_awqos(m_awqos[35:32]),
+      .m_axi_8_wvalid(m_wvalid[8:8]), .m_axi_8_wready(m_wready[8:8]),
+      .m_axi_8_wdata(m_wdata[2303:2048]), .m_axi_8_wstrb(m_wstrb[287:256]),
+      .m_axi_8_wlast(m_wlast[8:8]), .m_axi_8_bvalid(m_bvalid[8:8]), .m_axi_8_bready(m_bready[8:8]),
+      .m_axi_8_bid(m_bid[8:8]), .m_axi_8_bresp(m_bresp[17:16]), .m_axi_9_arvalid(m_arvalid[9:9]),
+      .m_axi_9_arready(m_arready[9:9]), .m_axi_9_arid(m_arid[9:9]),
+      .m_axi_9_araddr(m_araddr[399:360]), .m_axi_9_arlen(m_arlen[79:72]),
+      .m_axi_9_arsize(m_arsize[29:27]), .m_axi_9_arburst(m_arburst[19:18]),
+      .m_axi_9_arlock(m_arlock[9:9]), .m_axi_9_arcache(m_arcache[39:36]),
+      .m_axi_9_arprot(m_arprot[29:27]), .m_axi_9_arqos(m_arqos[39:36]),
+      .m_axi_9_rvalid(m_rvalid[9:9]), .m_axi_9_rready(m_rready[9:9]), .m_axi_9_rid(m_rid[9:9]),
+      .m_axi_9_rdata(m_rdata[2559:2304]), .m_axi_9_rresp(m_rresp[19:18]),
+      .m_axi_9_rlast(m_rlast[9:9]), .m_axi_9_awvalid(m_awvalid[9:9]),
+      .m_axi_9_awready(m_awready[9:9]), .m_axi_9_awid(m_awid[9:9]),
+      .m_axi_9_awaddr(m_awaddr[399:360]), .m_axi_9_awlen(m_awlen[79:72]),
+      .m_axi_9_awsize(m_awsize[29:27]), .m_axi_9_awburst(m_awburst[19:18]),
+      .m_axi_9_awlock(m_awlock[9:9]), .m_axi_9_awcache(m_awcache[39:36]),
+      .m_axi_9_awprot(m_awprot[29:27]), .m_axi_9_awqos(m_awqos[39:36]),
+      .m_axi_9_wvalid(m_wvalid[9:9]), .m_axi_9_wready(m_wready[9:9]),
+      .m_axi_9_wdata(m_wdata[2559:2304]), .m_axi_9_wstrb(m_wstrb[319:288]),
+      .m_axi_9_wlast(m_wlast[9:9]), .m_axi_9_bvalid(m_bvalid[9:9]), .m_axi_9_bready(m_bready[9:9]),
+      .m_axi_9_bid(m_bid[9:9]), .m_axi_9_bresp(m_bresp[19:18]), .m_axi_10_arvalid(m_arvalid[10:10]),
+      .m_axi_10_arready(m_arready[10:10]), .m_axi_10_arid(m_arid[10:10]),
+      .m_axi_10_araddr(m_araddr[439:400]), .m_axi_10_arlen(m_arlen[87:80]),
+      .m_axi_10_arsize(m_arsize[32:30]), .m_axi_10_arburst(m_arburst[21:20]),
+      .m_axi_10_arlock(m_arlock[10:10]), .m_axi_10_arcache(m_arcache[43:40]),
+      .m_axi_10_arprot(m_arprot[32:30]), .m_axi_10_arqos(m_arqos[43:40]),
+      .m_axi_10_rvalid(m_rvalid[10:10]), .m_axi_10_rready(m_rready[10:10]),
+      .m_axi_10_rid(m_rid[10:10]), .m_axi_10_rdata(m_rdata[2815:2560]),
+      .m_axi_10_rresp(m_rresp[21:20]), .m_axi_10_rlast(m_rlast[10:10]),
+      .m_axi_10_awvalid(m_awvalid[10:10]), .m_axi_10_awready(m_awready[10:10]),
+      .m_axi_10_awid(m_awid[10:10]), .m_axi_10_awaddr(m_awaddr[439:400]),
+      .m_axi_10_awlen(m_awlen[87:80]), .m_axi_10_awsize(m_awsize[32:30]),
+      .m_axi_10_awburst(m_awburst[21:20]), .m_axi_10_awlock(m_awlock[10:10]),
+      .m_axi_10_awcache(m_awcache[43:40]), .m_axi_10_awprot(m_awprot[32:30]),
+      .m_axi_10_awqos(m_awqos[43:40]), .m_axi_10_wvalid(m_wvalid[10:10]),
+      .m_axi_10_wready(m_wready[10:10]), .m_axi_10_wdata(m_wdata[2815:2560]),
+      .m_axi_10_wstrb(m_wstrb[351:320]), .m_axi_10_wlast(m_wlast[10:10]),
+      .m_axi_10_bvalid(m_bvalid[10:10]), .m_axi_10_bready(m_bready[10:10]),
+      .m_axi_10_bid(m_bid[10:10]), .m_axi_10_bresp(m_bresp[21:20]),
+      .m_axi_11_arvalid(m_arvalid[11:11]), .m_axi_11_arready(m_arready[11:11]),
+      .m_axi_11_arid(m_arid[11:11]), .m_axi_11_araddr(m_araddr[479:440]),
+      .m_axi_11_arlen(m_arlen[95:88]), .m_axi_11_arsize(m_arsize[35:33]),
+      .m_axi_11_arburst(m_arburst[23:22]), .m_axi_11_arlock(m_arlock[11:11]),
+      .m_axi_11_arcache(m_arcache[47:44]), .m_axi_11_arprot(m_arprot[35:33]),
+      .m_axi_11_arqos(m_arqos[47:44]), .m_axi_11_rvalid(m_rvalid[11:11]),
+      .m_axi_11_rready(m_rready[11:11]), .m_axi_11_rid(m_rid[11:11]),
+      .m_axi_11_rdata(m_rdata[3071:2816]), .m_axi_11_rresp(m_rresp[23:22]),
+      .m_axi_11_rlast(m_rlast[11:11]), .m_axi_11_awvalid(m_awvalid[11:11]),
+      .m_axi_11_awready(m_awready[11:11]), .m_axi_11_awid(m_awid[11:11]),
+      .m_axi_11_awaddr(m_awaddr[479:440]), .m_axi_11_awlen(m_awlen[95:88]),
+      .m_axi_11_awsize(m_awsize[35:33]), .m_axi_11_awburst(m_awburst[23:22]),
+      .m_axi_11_awlock(m_awlock[11:11]), .m_axi_11_awcache(m_awcache[47:44]),
+      .m_axi_11_awprot(m_awprot[35:33]), .m_axi_11_awqos(m_awqos[47:44]),
+      .m_axi_11_wvalid(m_wvalid[11:11]), .m_axi_11_wready(m_wready[11:11]),
+      .m_axi_11_wdata(m_wdata[3071:2816]), .m_axi_11_wstrb(m_wstrb[383:352]),
+      .m_axi_11_wlast(m_wlast[11:11]), .m_axi_11_bvalid(m_bvalid[11:11]),
+      .m_axi_11_bready(m_bready[11:11]), .m_axi_11_bid(m_bid[11:11]),
+      .m_axi_11_bresp(m_bresp[23:22]), .m_axi_12_arvalid(m_arvalid[12:12]),
+      .m_axi_12_arready(m_arready[12:12]), .m_axi_12_arid(m_arid[12:12]),
+      .m_axi_12_araddr(m_araddr[519:480]), .m_axi_12_arlen(m_arlen[103:96]),
+      .m_axi_12_arsize(m_arsize[38:36]), .m_axi_12_arburst(m_arburst[25:24]),
+      .m_axi_12_arlock(m_arlock[12:12]), .m_axi_12_arcache(m_arcache[51:48]),
+      .m_axi_12_arprot(m_arprot[38:36]), .m_axi_12_arqos(m_arqos[51:48]),
+      .m_axi_12_rvalid(m_rvalid[12:12]), .m_axi_12_rready(m_rready[12:12]),
+      .m_axi_12_rid(m_rid[12:12]), .m_axi_12_rdata(m_rdata[3327:3072]),
+      .m_axi_12_rresp(m_rresp[25:24]), .m_axi_12_rlast(m_rlast[12:12]),
+      .m_axi_12_awvalid(m_awvalid[12:12]), .m_axi_12_awready(m_awready[12:12]),
+      .m_axi_12_awid(m_awid[12:12]), .m_axi_12_awaddr(m_awaddr[519:480]),
+      .m_axi_12_awlen(m_awlen[103:96]), .m_axi_12_awsize(m_awsize[38:36]),
+      .m_axi_12_awburst(m_awburst[25:24]), .m_axi_12_awlock(m_awlock[12:12]),
+      .m_axi_12_awcache(m_awcache[51:48]), .m_axi_12_awprot(m_awprot[38:36]),
+      .m_axi_12_awqos(m_awqos[51:48]), .m_axi_12_wvalid(m_wvalid[12:12]),
+      .m_axi_12_wready(m_wready[12:12]), .m_axi_12_wdata(m_wdata[3327:3072]),
+      .m_axi_12_wstrb(m_wstrb[415:384]), .m_axi_12_wlast(m_wlast[12:12]),
+      .m_axi_12_bvalid(m_bvalid[12:12]), .m_axi_12_bready(m_bready[12:12]),
+      .m_axi_12_bid(m_bid[12:12]), .m_axi_12_bresp(m_bresp[25:24]),
+      .m_axi_13_arvalid(m_arvalid[13:13]), .m_axi_13_arready(m_arready[13:13]),
+      .m_axi_13_arid(m_arid[13:13]), .m_axi_13_araddr(m_araddr[559:520]),
+      .m_axi_13_arlen(m_arlen[111:104]), .m_axi_13_arsize(m_arsize[41:39]),
+      .m_axi_13_arburst(m_arburst[27:26]), .m_axi_13_arlock(m_arlock[13:13]),
+      .m_axi_13_arcache(m_arcache[55:52]), .m_axi_13_arprot(m_arprot[41:39]),
+      .m_axi_13_arqos(m_arqos[55:52]), .m_axi_13_rvalid(m_rvalid[13:13]),
+      .m_axi_13_rready(m_rready[13:13]), .m_axi_13_rid(m_rid[13:13]),
+      .m_axi_13_rdata(m_rdata[3583:3328]), .m_axi_13_rresp(m_rresp[27:26]),
+      .m_axi_13_rlast(m_rlast[13:13]), .m_axi_13_awvalid(m_awvalid[13:13]),
+      .m_axi_13_awready(m_awready[13:13]), .m_axi_13_awid(m_awid[13:13]),
+      .m_axi_13_awaddr(m_awaddr[559:520]), .m_axi_13_awlen(m_awlen[111:104]),
+      .m_axi_13_awsize(m_awsize[41:39]), .m_axi_13_awburst(m_awburst[27:26]),
+      .m_axi_13_awlock(m_awlock[13:13]), .m_axi_13_awcache(m_awcache[55:52]),
+      .m_axi_13_awprot(m_awprot[41:39]), .m_axi_13_awqos(m_awqos[55:52]),
+      .m_axi_13_wvalid(m_wvalid[13:13]), .m_axi_13_wready(m_wready[13:13]),
+      .m_axi_13_wdata(m_wdata[3583:3328]), .m_axi_13_wstrb(m_wstrb[447:416]),
+      .m_axi_13_wlast(m_wlast[13:13]), .m_axi_13_bvalid(m_bvalid[13:13]),
+      .m_axi_13_bready(m_bready[13:13]), .m_axi_13_bid(m_bid[13:13]),
+      .m_axi_13_bresp(m_bresp[27:26]), .m_axi_14_arvalid(m_arvalid[14:14]),
+      .m_axi_14_arready(m_arready[14:14]), .m_axi_14_arid(m_arid[14:14]),
+      .m_axi_14_araddr(m_araddr[599:560]), .m_axi_14_arlen(m_arlen[119:112]),
+      .m_axi_14_arsize(m_arsize[44:42]), .m_axi_14_arburst(m_arburst[29:28]),
+      .m_axi_14_arlock(m_arlock[14:14]), .m_axi_14_arcache(m_arcache[59:56]),
+      .m_axi_14_arprot(m_arprot[44:42]), .m_axi_14_arqos(m_arqos[59:56]),
+      .m_axi_14_rvalid(m_rvalid[14:14]), .m_axi_14_rready(m_rready[14:14]),
+      .m_axi_14_rid(m_rid[14:14]), .m_axi_14_rdata(m_rdata[3839:3584]),
+      .m_axi_14_rresp(m_rresp[29:28]), .m_axi_14_rlast(m_rlast[14:14]),
+      .m_axi_14_awvalid(m_awvalid[14:14]), .m_axi_14_awready(m_awready[14:14]),
+      .m_axi_14_awid(m_awid[14:14]), .m_axi_14_awaddr(m_awaddr[599:560]),
+      .m_axi_14_awlen(m_awlen[119:112]), .m_axi_14_awsize(m_awsize[44:42]),
+      .m_axi_14_awburst(m_awburst[29:28]), .m_axi_14_awlock(m_awlock[14:14]),
+      .m_axi_14_awcache(m_awcache[59:56]), .m_axi_14_awprot(m_awprot[44:42]),
+      .m_axi_14_awqos(m_awqos[59:56]), .m_axi_14_wvalid(m_wvalid[14:14]),
+      .m_axi_14_wready(m_wready[14:14]), .m_axi_14_wdata(m_wdata[3839:3584]),
+      .m_axi_14_wstrb(m_wstrb[479:448]), .m_axi_14_wlast(m_wlast[14:14]),
+      .m_axi_14_bvalid(m_bvalid[14:14]), .m_axi_14_bready(m_bready[14:14]),
+      .m_axi_14_bid(m_bid[14:14]), .m_axi_14_bresp(m_bresp[29:28]),
+      .m_axi_15_arvalid(m_arvalid[15:15]), .m_axi_15_arready(m_arready[15:15]),
+      .m_axi_15_arid(m_arid[15:15]), .m_axi_15_araddr(m_araddr[639:600]),
+      .m_axi_15_arlen(m_arlen[127:120]), .m_axi_15_arsize(m_arsize[47:45]),
+      .m_axi_15_arburst(m_arburst[31:30]), .m_axi_15_arlock(m_arlock[15:15]),
+      .m_axi_15_arcache(m_arcache[63:60]), .m_axi_15_arprot(m_arprot[47:45]),
+      .m_axi_15_arqos(m_arqos[63:60]), .m_axi_15_rvalid(m_rvalid[15:15]),
+      .m_axi_15_rready(m_rready[15:15]), .m_axi_15_rid(m_rid[15:15]),
+      .m_axi_15_rdata(m_rdata[4095:3840]), .m_axi_15_rresp(m_rresp[31:30]),
+      .m_axi_15_rlast(m_rlast[15:15]), .m_axi_15_awvalid(m_awvalid[15:15]),
+      .m_axi_15_awready(m_awready[15:15]), .m_axi_15_awid(m_awid[15:15]),
+      .m_axi_15_awaddr(m_awaddr[639:600]), .m_axi_15_awlen(m_awlen[127:120]),
+      .m_axi_15_awsize(m_awsize[47:45]), .m_axi_15_awburst(m_awburst[31:30]),
+      .m_axi_15_awlock(m_awlock[15:15]), .m_axi_15_awcache(m_awcache[63:60]),
+      .m_axi_15_awprot(m_awprot[47:45]), .m_axi_15_awqos(m_awqos[63:60]),
+      .m_axi_15_wvalid(m_wvalid[15:15]), .m_axi_15_wready(m_wready[15:15]),
+      .m_axi_15_wdata(m_wdata[4095:3840]), .m_axi_15_wstrb(m_wstrb[511:480]),
+      .m_axi_15_wlast(m_wlast[15:15]), .m_axi_15_bvalid(m_bvalid[15:15]),
+      .m_axi_15_bready(m_bready[15:15]), .m_axi_15_bid(m_bid[15:15]),
       .m_axi_15_bresp(m_bresp[31:30])
-
   );
 
   reg  [        31:0] peek_index;
@@ -1363,102 +419,32 @@ module spatten_top_tb;
       wire [     255:0] wanted;
 
       tb_axi_memory #(
-          .DATA_W(DATA_W),
-          .ADDR_W(ADDR_W),
-          .ID_W(ID_W),
-          .SECTORS(SECTORS),
-          .WRAP(1),
-          .FILE("tb/vectors/spatten_top_memory.hex"),
-          .CHANNELS(CHANNELS),
-          .CHANNEL(channel)
+          .DATA_W(DATA_W), .ADDR_W(ADDR_W), .ID_W(ID_W), .SECTORS(SECTORS), .WRAP(1),
+          .FILE("tb/vectors/spatten_top_memory.hex"), .CHANNELS(CHANNELS), .CHANNEL(channel)
       ) memory (
-          .clk(clk),
-          .reset(reset),
-          .clear(1'b0),
-          .seed(memory_seed),
+          .clk(clk), .reset(reset), .clear(1'b0), .seed(memory_seed),
           .latency(seed == 32'd0 ? 32'd100 : 32'd20 + seed * 32'd7 % 32'd50),
-          .error_mask(32'd0),
-          .error_first({ADDR_W{1'b1}}),
-          .error_last({ADDR_W{1'b0}}),
+          .error_mask(32'd0), .error_first({ADDR_W{1'b1}}), .error_last({ADDR_W{1'b0}}),
           .quiet(quiet[channel]),
-          .peek_index(peek_index),
-          .peek_have(have),
-          .peek_sector(sector),
-          .peek_data(data),
-          .arvalid(m_arvalid[channel*1+:1]),
-
-          .arready(m_arready[channel*1+:1]),
-
-          .arid(m_arid[channel*1+:1]),
-
-          .araddr(m_araddr[channel*40+:40]),
-
-          .arlen(m_arlen[channel*8+:8]),
-
-          .arsize(m_arsize[channel*3+:3]),
-
-          .arburst(m_arburst[channel*2+:2]),
-
-          .arlock(m_arlock[channel*1+:1]),
-
-          .arcache(m_arcache[channel*4+:4]),
-
-          .arprot(m_arprot[channel*3+:3]),
-
-          .arqos(m_arqos[channel*4+:4]),
-
-          .rvalid(m_rvalid[channel*1+:1]),
-
-          .rready(m_rready[channel*1+:1]),
-
-          .rid(m_rid[channel*1+:1]),
-
-          .rdata(m_rdata[channel*256+:256]),
-
-          .rresp(m_rresp[channel*2+:2]),
-
-          .rlast(m_rlast[channel*1+:1]),
-
-          .awvalid(m_awvalid[channel*1+:1]),
-
-          .awready(m_awready[channel*1+:1]),
-
-          .awid(m_awid[channel*1+:1]),
-
-          .awaddr(m_awaddr[channel*40+:40]),
-
-          .awlen(m_awlen[channel*8+:8]),
-
-          .awsize(m_awsize[channel*3+:3]),
-
-          .awburst(m_awburst[channel*2+:2]),
-
-          .awlock(m_awlock[channel*1+:1]),
-
-          .awcache(m_awcache[channel*4+:4]),
-
-          .awprot(m_awprot[channel*3+:3]),
-
-          .awqos(m_awqos[channel*4+:4]),
-
-          .wvalid(m_wvalid[channel*1+:1]),
-
-          .wready(m_wready[channel*1+:1]),
-
-          .wdata(m_wdata[channel*256+:256]),
-
-          .wstrb(m_wstrb[channel*32+:32]),
-
-          .wlast(m_wlast[channel*1+:1]),
-
-          .bvalid(m_bvalid[channel*1+:1]),
-
-          .bready(m_bready[channel*1+:1]),
-
-          .bid(m_bid[channel*1+:1]),
-
-          .bresp(m_bresp[channel*2+:2])
-
+          .peek_index(peek_index), .peek_have(have), .peek_sector(sector), .peek_data(data),
+          .arvalid(m_arvalid[channel*1+:1]), .arready(m_arready[channel*1+:1]),
+          .arid(m_arid[channel*1+:1]), .araddr(m_araddr[channel*40+:40]),
+          .arlen(m_arlen[channel*8+:8]), .arsize(m_arsize[channel*3+:3]),
+          .arburst(m_arburst[channel*2+:2]), .arlock(m_arlock[channel*1+:1]),
+          .arcache(m_arcache[channel*4+:4]), .arprot(m_arprot[channel*3+:3]),
+          .arqos(m_arqos[channel*4+:4]), .rvalid(m_rvalid[channel*1+:1]),
+          .rready(m_rready[channel*1+:1]), .rid(m_rid[channel*1+:1]),
+          .rdata(m_rdata[channel*256+:256]), .rresp(m_rresp[channel*2+:2]),
+          .rlast(m_rlast[channel*1+:1]), .awvalid(m_awvalid[channel*1+:1]),
+          .awready(m_awready[channel*1+:1]), .awid(m_awid[channel*1+:1]),
+          .awaddr(m_awaddr[channel*40+:40]), .awlen(m_awlen[channel*8+:8]),
+          .awsize(m_awsize[channel*3+:3]), .awburst(m_awburst[channel*2+:2]),
+          .awlock(m_awlock[channel*1+:1]), .awcache(m_awcache[channel*4+:4]),
+          .awprot(m_awprot[channel*3+:3]), .awqos(m_awqos[channel*4+:4]),
+          .wvalid(m_wvalid[channel*1+:1]), .wready(m_wready[channel*1+:1]),
+          .wdata(m_wdata[channel*256+:256]), .wstrb(m_wstrb[channel*32+:32]),
+          .wlast(m_wlast[channel*1+:1]), .bvalid(m_bvalid[channel*1+:1]),
+          .bready(m_bready[channel*1+:1]), .bid(m_bid[channel*1+:1]), .bresp(m_bresp[channel*2+:2])
       );
 
       genvar lane;

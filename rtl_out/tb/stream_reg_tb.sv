@@ -41,53 +41,25 @@ module stream_reg_tb;
   wire [7:0] pop_compared;
 
   stream_reg dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_data(push_payload[7:0]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_data(pop_payload[7:0])
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_data(push_payload[7:0]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data(pop_payload[7:0])
   );
 
   tb_source #(
-      .FILE("tb/vectors/stream_reg_push.hex"),
-      .BEATS(1000),
-      .WIDTH(8),
-      .NUMBER(0)
+      .FILE("tb/vectors/stream_reg_push.hex"), .BEATS(1000), .WIDTH(8), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/stream_reg_pop.hex"),
-      .BEATS(1000),
-      .WIDTH(8),
-      .NUMBER(1),
-      .BLOCK("stream_reg"),
-      .NAME("pop")
+      .FILE("tb/vectors/stream_reg_pop.hex"), .BEATS(1000), .WIDTH(8), .NUMBER(1),
+      .BLOCK("stream_reg"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

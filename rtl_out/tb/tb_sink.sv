@@ -40,15 +40,9 @@ module tb_sink #(
   assign done = beat >= BEATS;
 
   tb_pace #(
-      .SOURCE(0),
-      .NUMBER(NUMBER)
+      .SOURCE(0), .NUMBER(NUMBER)
   ) pace (
-      .clk(clk),
-      .seed(seed),
-      .cycle(cycle),
-      .waiting(valid && !ready),
-      .willing(willing),
-      .random()
+      .clk(clk), .seed(seed), .cycle(cycle), .waiting(valid && !ready), .willing(willing), .random()
   );
 
   initial begin

@@ -31,15 +31,9 @@ module tb_source #(
   assign done = beat >= BEATS;
 
   tb_pace #(
-      .SOURCE(1),
-      .NUMBER(NUMBER)
+      .SOURCE(1), .NUMBER(NUMBER)
   ) pace (
-      .clk(clk),
-      .seed(seed),
-      .cycle(cycle),
-      .waiting(1'b0),
-      .willing(willing),
-      .random(random)
+      .clk(clk), .seed(seed), .cycle(cycle), .waiting(1'b0), .willing(willing), .random(random)
   );
 
   initial begin

@@ -41,71 +41,35 @@ module token_importance_tb;
   wire [709:0] key_compared;
 
   token_importance dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_code(push_payload[2:0]),
-      .push_probs(push_payload[98:3]),
-      .push_count(push_payload[102:99]),
-      .push_last(push_payload[103:103]),
-      .push_ids(push_payload[263:104]),
-      .push_ids_count(push_payload[268:264]),
-      .push_fold(push_payload[269:269]),
-      .push_read(push_payload[270:270]),
-      .push_value(push_payload[302:271]),
-      .push_shift(push_payload[307:303]),
-      .push_k(push_payload[323:308]),
-      .push_guard_first(push_payload[339:324]),
-      .push_guard_last(push_payload[355:340]),
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_code(push_payload[2:0]),
+      .push_probs(push_payload[98:3]), .push_count(push_payload[102:99]),
+      .push_last(push_payload[103:103]), .push_ids(push_payload[263:104]),
+      .push_ids_count(push_payload[268:264]), .push_fold(push_payload[269:269]),
+      .push_read(push_payload[270:270]), .push_value(push_payload[302:271]),
+      .push_shift(push_payload[307:303]), .push_k(push_payload[323:308]),
+      .push_guard_first(push_payload[339:324]), .push_guard_last(push_payload[355:340]),
       .push_length(push_payload[366:356]),
-      .key_valid(key_valid),
-      .key_ready(key_ready),
-      .key_guarded(key_payload[15:0]),
-      .key_importances(key_payload[527:16]),
-      .key_ids(key_payload[687:528]),
-      .key_count(key_payload[692:688]),
-      .key_last(key_payload[693:693]),
+      .key_valid(key_valid), .key_ready(key_ready), .key_guarded(key_payload[15:0]),
+      .key_importances(key_payload[527:16]), .key_ids(key_payload[687:528]),
+      .key_count(key_payload[692:688]), .key_last(key_payload[693:693]),
       .key_k(key_payload[709:694])
   );
 
   tb_source #(
-      .FILE("tb/vectors/token_importance_push.hex"),
-      .BEATS(506),
-      .WIDTH(367),
-      .NUMBER(0)
+      .FILE("tb/vectors/token_importance_push.hex"), .BEATS(506), .WIDTH(367), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/token_importance_key.hex"),
-      .BEATS(234),
-      .WIDTH(710),
-      .NUMBER(1),
-      .BLOCK("token_importance"),
-      .NAME("key")
+      .FILE("tb/vectors/token_importance_key.hex"), .BEATS(234), .WIDTH(710), .NUMBER(1),
+      .BLOCK("token_importance"), .NAME("key")
   ) key (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(key_valid),
-      .ready(key_ready),
-      .payload(key_payload),
-      .beat(key_beat),
-      .done(key_done),
-      .mismatch(key_mismatch),
-      .expected(key_expected),
-      .compared(key_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(key_valid), .ready(key_ready),
+      .payload(key_payload), .beat(key_beat), .done(key_done), .mismatch(key_mismatch),
+      .expected(key_expected), .compared(key_compared)
   );
 
   wire done = push_done

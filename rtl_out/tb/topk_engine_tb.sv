@@ -43,61 +43,30 @@ module topk_engine_tb;
   wire [1:0] pass_start;
 
   topk_engine dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_keys(push_payload[191:0]),
-      .push_payloads(push_payload[351:192]),
-      .push_count(push_payload[356:352]),
-      .push_last(push_payload[357:357]),
-      .push_k(push_payload[373:358]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_keys(pop_payload[191:0]),
-      .pop_payloads(pop_payload[351:192]),
-      .pop_count(pop_payload[356:352]),
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_keys(push_payload[191:0]),
+      .push_payloads(push_payload[351:192]), .push_count(push_payload[356:352]),
+      .push_last(push_payload[357:357]), .push_k(push_payload[373:358]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_keys(pop_payload[191:0]),
+      .pop_payloads(pop_payload[351:192]), .pop_count(pop_payload[356:352]),
       .pop_last(pop_payload[357:357]),
       .pass_start(pass_start)
   );
 
   tb_source #(
-      .FILE("tb/vectors/topk_engine_push.hex"),
-      .BEATS(750),
-      .WIDTH(374),
-      .NUMBER(0)
+      .FILE("tb/vectors/topk_engine_push.hex"), .BEATS(750), .WIDTH(374), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/topk_engine_pop.hex"),
-      .BEATS(382),
-      .WIDTH(358),
-      .NUMBER(1),
-      .BLOCK("topk_engine"),
-      .NAME("pop")
+      .FILE("tb/vectors/topk_engine_pop.hex"), .BEATS(382), .WIDTH(358), .NUMBER(1),
+      .BLOCK("topk_engine"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

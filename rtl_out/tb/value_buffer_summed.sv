@@ -67,34 +67,15 @@ module value_buffer_summed #(
   value_buffer #(
       .CTX_W(CTX_W)
   ) dut (
-      .clk(clk),
-      .rst(rst),
-      .load_valid(load_valid),
-      .load_ready(load_ready),
-      .load_data(load_data),
-      .load_count(load_count),
-      .load_last(load_last),
-      .load_through(load_through),
-      .pick_valid(pick_valid),
-      .pick_ready(pick_ready),
-      .pick_positions(pick_positions),
-      .pick_probs(pick_probs),
-      .pick_count(pick_count),
-      .pick_last(pick_last),
-      .pick_dim(pick_dim),
-      .pick_release(pick_release),
-      .pick_through(pick_through),
-      .pick_ctx(pick_ctx),
-      .prob_valid(prob_valid),
-      .prob_ready(prob_ready),
-      .prob_probs(prob_probs),
-      .prob_count(prob_count),
-      .prob_last(prob_last),
-      .prob_dim(prob_dim),
-      .prob_ctx(prob_ctx),
-      .value_valid(value_valid),
-      .value_ready(value_ready),
-      .value_data(value_data)
+      .clk(clk), .rst(rst),
+      .load_valid(load_valid), .load_ready(load_ready), .load_data(load_data),
+      .load_count(load_count), .load_last(load_last), .load_through(load_through),
+      .pick_valid(pick_valid), .pick_ready(pick_ready), .pick_positions(pick_positions),
+      .pick_probs(pick_probs), .pick_count(pick_count), .pick_last(pick_last), .pick_dim(pick_dim),
+      .pick_release(pick_release), .pick_through(pick_through), .pick_ctx(pick_ctx),
+      .prob_valid(prob_valid), .prob_ready(prob_ready), .prob_probs(prob_probs),
+      .prob_count(prob_count), .prob_last(prob_last), .prob_dim(prob_dim), .prob_ctx(prob_ctx),
+      .value_valid(value_valid), .value_ready(value_ready), .value_data(value_data)
   );
 
   reg [2047:0] sums;

@@ -49,86 +49,41 @@ module value_buffer_tb;
   wire [31:0] draw = 32'h332b3e7f;
 
   value_buffer_summed dut (
-      .clk(clk),
-      .rst(reset),
-      .load_valid(load_valid),
-      .load_ready(load_ready),
-      .load_data(load_payload[6143:0]),
-      .load_count(load_payload[6148:6144]),
-      .load_last(load_payload[6149:6149]),
+      .clk(clk), .rst(reset),
+      .load_valid(load_valid), .load_ready(load_ready), .load_data(load_payload[6143:0]),
+      .load_count(load_payload[6148:6144]), .load_last(load_payload[6149:6149]),
       .load_through(load_payload[6150:6150]),
-      .pick_valid(pick_valid),
-      .pick_ready(pick_ready),
-      .pick_positions(pick_payload[159:0]),
-      .pick_probs(pick_payload[351:160]),
-      .pick_count(pick_payload[356:352]),
-      .pick_last(pick_payload[357:357]),
-      .pick_dim(pick_payload[359:358]),
-      .pick_release(pick_payload[360:360]),
-      .pick_through(pick_payload[361:361]),
+      .pick_valid(pick_valid), .pick_ready(pick_ready), .pick_positions(pick_payload[159:0]),
+      .pick_probs(pick_payload[351:160]), .pick_count(pick_payload[356:352]),
+      .pick_last(pick_payload[357:357]), .pick_dim(pick_payload[359:358]),
+      .pick_release(pick_payload[360:360]), .pick_through(pick_payload[361:361]),
       .pick_ctx(pick_payload[377:362]),
-      .row_valid(row_valid),
-      .row_ready(row_ready),
-      .row_sums(row_payload[2047:0]),
-      .row_dim(row_payload[2049:2048]),
-      .row_ctx(row_payload[2065:2050]),
+      .row_valid(row_valid), .row_ready(row_ready), .row_sums(row_payload[2047:0]),
+      .row_dim(row_payload[2049:2048]), .row_ctx(row_payload[2065:2050]),
       .draw(draw)
   );
 
   tb_source #(
-      .FILE("tb/vectors/value_buffer_load.hex"),
-      .BEATS(78),
-      .WIDTH(6151),
-      .NUMBER(0)
+      .FILE("tb/vectors/value_buffer_load.hex"), .BEATS(78), .WIDTH(6151), .NUMBER(0)
   ) load (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(load_valid),
-      .ready(load_ready),
-      .payload(load_payload),
-      .beat(load_beat),
-      .done(load_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(load_valid), .ready(load_ready),
+      .payload(load_payload), .beat(load_beat), .done(load_done)
   );
 
   tb_source #(
-      .FILE("tb/vectors/value_buffer_pick.hex"),
-      .BEATS(103),
-      .WIDTH(378),
-      .NUMBER(1)
+      .FILE("tb/vectors/value_buffer_pick.hex"), .BEATS(103), .WIDTH(378), .NUMBER(1)
   ) pick (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pick_valid),
-      .ready(pick_ready),
-      .payload(pick_payload),
-      .beat(pick_beat),
-      .done(pick_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pick_valid), .ready(pick_ready),
+      .payload(pick_payload), .beat(pick_beat), .done(pick_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/value_buffer_row.hex"),
-      .BEATS(20),
-      .WIDTH(2066),
-      .NUMBER(2),
-      .BLOCK("value_buffer"),
-      .NAME("row")
+      .FILE("tb/vectors/value_buffer_row.hex"), .BEATS(20), .WIDTH(2066), .NUMBER(2),
+      .BLOCK("value_buffer"), .NAME("row")
   ) row (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(row_valid),
-      .ready(row_ready),
-      .payload(row_payload),
-      .beat(row_beat),
-      .done(row_done),
-      .mismatch(row_mismatch),
-      .expected(row_expected),
-      .compared(row_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(row_valid), .ready(row_ready),
+      .payload(row_payload), .beat(row_beat), .done(row_done), .mismatch(row_mismatch),
+      .expected(row_expected), .compared(row_compared)
   );
 
   wire done = load_done

@@ -41,59 +41,28 @@ module zero_eliminator_tb;
   wire [217:0] pop_compared;
 
   zero_eliminator dut (
-      .clk(clk),
-      .rst(reset),
-      .push_valid(push_valid),
-      .push_ready(push_ready),
-      .push_data(push_payload[191:0]),
-      .push_keep(push_payload[207:192]),
-      .push_last(push_payload[208:208]),
-      .pop_valid(pop_valid),
-      .pop_ready(pop_ready),
-      .pop_data(pop_payload[191:0]),
-      .pop_keep(pop_payload[207:192]),
-      .pop_start(pop_payload[211:208]),
-      .pop_count(pop_payload[216:212]),
-      .pop_last(pop_payload[217:217])
+      .clk(clk), .rst(reset),
+      .push_valid(push_valid), .push_ready(push_ready), .push_data(push_payload[191:0]),
+      .push_keep(push_payload[207:192]), .push_last(push_payload[208:208]),
+      .pop_valid(pop_valid), .pop_ready(pop_ready), .pop_data(pop_payload[191:0]),
+      .pop_keep(pop_payload[207:192]), .pop_start(pop_payload[211:208]),
+      .pop_count(pop_payload[216:212]), .pop_last(pop_payload[217:217])
   );
 
   tb_source #(
-      .FILE("tb/vectors/zero_eliminator_push.hex"),
-      .BEATS(686),
-      .WIDTH(209),
-      .NUMBER(0)
+      .FILE("tb/vectors/zero_eliminator_push.hex"), .BEATS(686), .WIDTH(209), .NUMBER(0)
   ) push (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(push_valid),
-      .ready(push_ready),
-      .payload(push_payload),
-      .beat(push_beat),
-      .done(push_done)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(push_valid), .ready(push_ready),
+      .payload(push_payload), .beat(push_beat), .done(push_done)
   );
 
   tb_sink #(
-      .FILE("tb/vectors/zero_eliminator_pop.hex"),
-      .BEATS(686),
-      .WIDTH(218),
-      .NUMBER(1),
-      .BLOCK("zero_eliminator"),
-      .NAME("pop")
+      .FILE("tb/vectors/zero_eliminator_pop.hex"), .BEATS(686), .WIDTH(218), .NUMBER(1),
+      .BLOCK("zero_eliminator"), .NAME("pop")
   ) pop (
-      .clk(clk),
-      .reset(reset),
-      .seed(seed),
-      .cycle(cycle),
-      .valid(pop_valid),
-      .ready(pop_ready),
-      .payload(pop_payload),
-      .beat(pop_beat),
-      .done(pop_done),
-      .mismatch(pop_mismatch),
-      .expected(pop_expected),
-      .compared(pop_compared)
+      .clk(clk), .reset(reset), .seed(seed), .cycle(cycle), .valid(pop_valid), .ready(pop_ready),
+      .payload(pop_payload), .beat(pop_beat), .done(pop_done), .mismatch(pop_mismatch),
+      .expected(pop_expected), .compared(pop_compared)
   );
 
   wire done = push_done

@@ -1,4 +1,5 @@
-//! No linter has a word to say about any module, in any reset style, at any preset.
+//! No linter has a word to say about any module, in any reset style, at any preset; `sim/test output` lints the default.
+//! `SPATTEN_THOROUGH=1` lints the largest legal sizes too.
 
 use crate::{config, generate, run};
 use spatten_gen::config::{Config, Ram, Reset};
@@ -15,11 +16,6 @@ fn lint(config: &Config) {
         );
         assert_eq!(answer, Ok(format!("lint: {tool}\n")), "{}", config.command());
     }
-}
-
-#[test]
-fn the_default_is_clean() {
-    lint(&Config::default());
 }
 
 #[test]
@@ -42,6 +38,9 @@ fn the_ends_of_every_range_are_clean() {
         ) = (1, 1, 16, 1);
         (params.width, params.prob_width, params.out_width) = (8, 8, 8);
     }));
+    if std::env::var_os("SPATTEN_THOROUGH").is_none() {
+        return;
+    }
     lint(&config("spatten", |params| {
         (
             params.parallelism,
