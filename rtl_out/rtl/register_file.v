@@ -338,364 +338,97 @@ module register_file (
       20'h00084: read_word = 32'h00000000;
       20'h00088: read_word = 32'h00000000;
       20'h0008c: read_word = 32'h00000001;
-      20'h00100: begin
-        read_word = 32'd0;
-        writable  = 1'b1;
-      end
+      20'h00100: {writable, read_word} = {1'b1, 32'd0};
       20'h00104: read_word = status_word;
       20'h00108: read_word = {24'd0, error_code_q};
-      20'h0010c: begin
-        read_word = {30'd0, pending_q};
-        writable  = 1'b1;
-      end
-      20'h00110: begin
-        read_word = {30'd0, interrupt_enable_q};
-        writable  = 1'b1;
-      end
-      20'h00114: begin
-        read_word = 32'd0;
-        writable  = 1'b1;
-      end
-      20'h00120: begin
-        read_word = {20'd0, axi_attributes_q};
-        writable  = 1'b1;
-      end
-      20'h00200: begin
-        read_word = channel_base_0_low_q;
-        writable  = 1'b1;
-      end
-      20'h00204: begin
-        read_word = {24'd0, channel_base_0_high_q};
-        writable  = 1'b1;
-      end
-      20'h00208: begin
-        read_word = channel_base_1_low_q;
-        writable  = 1'b1;
-      end
-      20'h0020c: begin
-        read_word = {24'd0, channel_base_1_high_q};
-        writable  = 1'b1;
-      end
-      20'h00210: begin
-        read_word = channel_base_2_low_q;
-        writable  = 1'b1;
-      end
-      20'h00214: begin
-        read_word = {24'd0, channel_base_2_high_q};
-        writable  = 1'b1;
-      end
-      20'h00218: begin
-        read_word = channel_base_3_low_q;
-        writable  = 1'b1;
-      end
-      20'h0021c: begin
-        read_word = {24'd0, channel_base_3_high_q};
-        writable  = 1'b1;
-      end
-      20'h00220: begin
-        read_word = channel_base_4_low_q;
-        writable  = 1'b1;
-      end
-      20'h00224: begin
-        read_word = {24'd0, channel_base_4_high_q};
-        writable  = 1'b1;
-      end
-      20'h00228: begin
-        read_word = channel_base_5_low_q;
-        writable  = 1'b1;
-      end
-      20'h0022c: begin
-        read_word = {24'd0, channel_base_5_high_q};
-        writable  = 1'b1;
-      end
-      20'h00230: begin
-        read_word = channel_base_6_low_q;
-        writable  = 1'b1;
-      end
-      20'h00234: begin
-        read_word = {24'd0, channel_base_6_high_q};
-        writable  = 1'b1;
-      end
-      20'h00238: begin
-        read_word = channel_base_7_low_q;
-        writable  = 1'b1;
-      end
-      20'h0023c: begin
-        read_word = {24'd0, channel_base_7_high_q};
-        writable  = 1'b1;
-      end
-      20'h00240: begin
-        read_word = channel_base_8_low_q;
-        writable  = 1'b1;
-      end
-      20'h00244: begin
-        read_word = {24'd0, channel_base_8_high_q};
-        writable  = 1'b1;
-      end
-      20'h00248: begin
-        read_word = channel_base_9_low_q;
-        writable  = 1'b1;
-      end
-      20'h0024c: begin
-        read_word = {24'd0, channel_base_9_high_q};
-        writable  = 1'b1;
-      end
-      20'h00250: begin
-        read_word = channel_base_10_low_q;
-        writable  = 1'b1;
-      end
-      20'h00254: begin
-        read_word = {24'd0, channel_base_10_high_q};
-        writable  = 1'b1;
-      end
-      20'h00258: begin
-        read_word = channel_base_11_low_q;
-        writable  = 1'b1;
-      end
-      20'h0025c: begin
-        read_word = {24'd0, channel_base_11_high_q};
-        writable  = 1'b1;
-      end
-      20'h00260: begin
-        read_word = channel_base_12_low_q;
-        writable  = 1'b1;
-      end
-      20'h00264: begin
-        read_word = {24'd0, channel_base_12_high_q};
-        writable  = 1'b1;
-      end
-      20'h00268: begin
-        read_word = channel_base_13_low_q;
-        writable  = 1'b1;
-      end
-      20'h0026c: begin
-        read_word = {24'd0, channel_base_13_high_q};
-        writable  = 1'b1;
-      end
-      20'h00270: begin
-        read_word = channel_base_14_low_q;
-        writable  = 1'b1;
-      end
-      20'h00274: begin
-        read_word = {24'd0, channel_base_14_high_q};
-        writable  = 1'b1;
-      end
-      20'h00278: begin
-        read_word = channel_base_15_low_q;
-        writable  = 1'b1;
-      end
-      20'h0027c: begin
-        read_word = {24'd0, channel_base_15_high_q};
-        writable  = 1'b1;
-      end
-      20'h00400: begin
-        read_word = {8'd0, mode_q};
-        writable  = 1'b1;
-      end
-      20'h00404: begin
-        read_word = {16'd0, query_q};
-        writable  = 1'b1;
-      end
-      20'h00408: begin
-        read_word = shape_q;
-        writable  = 1'b1;
-      end
-      20'h0040c: begin
-        read_word = key_bits_q;
-        writable  = 1'b1;
-      end
-      20'h00410: begin
-        read_word = {16'd0, value_bits_q};
-        writable  = 1'b1;
-      end
-      20'h00414: begin
-        read_word = value_ratio_q;
-        writable  = 1'b1;
-      end
-      20'h00418: begin
-        read_word = {8'd0, scale_q};
-        writable  = 1'b1;
-      end
-      20'h0041c: begin
-        read_word = {8'd0, output_scale_q};
-        writable  = 1'b1;
-      end
-      20'h00420: begin
-        read_word = {16'd0, token_operations_q};
-        writable  = 1'b1;
-      end
-      20'h00424: begin
-        read_word = {16'd0, head_operations_q};
-        writable  = 1'b1;
-      end
-      20'h00428: begin
-        read_word = {16'd0, token_prune_before_q};
-        writable  = 1'b1;
-      end
-      20'h0042c: begin
-        read_word = token_guards_before_q;
-        writable  = 1'b1;
-      end
-      20'h00430: begin
-        read_word = {16'd0, token_prune_after_q};
-        writable  = 1'b1;
-      end
-      20'h00434: begin
-        read_word = token_guards_after_q;
-        writable  = 1'b1;
-      end
-      20'h00438: begin
-        read_word = head_prune_q;
-        writable  = 1'b1;
-      end
-      20'h0043c: begin
-        read_word = key_mask_0_q;
-        writable  = 1'b1;
-      end
-      20'h00480: begin
-        read_word = q_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h00484: begin
-        read_word = {24'd0, q_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h00488: begin
-        read_word = q_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h0048c: begin
-        read_word = {24'd0, q_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h00490: begin
-        read_word = q_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h00494: begin
-        read_word = {24'd0, q_token_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h00498: begin
-        read_word = k_msb_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h0049c: begin
-        read_word = {24'd0, k_msb_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h004a0: begin
-        read_word = k_msb_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004a4: begin
-        read_word = {24'd0, k_msb_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004a8: begin
-        read_word = k_msb_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004ac: begin
-        read_word = {24'd0, k_msb_token_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004b0: begin
-        read_word = k_lsb_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h004b4: begin
-        read_word = {24'd0, k_lsb_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h004b8: begin
-        read_word = k_lsb_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004bc: begin
-        read_word = {24'd0, k_lsb_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004c0: begin
-        read_word = k_lsb_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004c4: begin
-        read_word = {24'd0, k_lsb_token_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004c8: begin
-        read_word = v_msb_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h004cc: begin
-        read_word = {24'd0, v_msb_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h004d0: begin
-        read_word = v_msb_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004d4: begin
-        read_word = {24'd0, v_msb_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004d8: begin
-        read_word = v_msb_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004dc: begin
-        read_word = {24'd0, v_msb_token_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004e0: begin
-        read_word = v_lsb_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h004e4: begin
-        read_word = {24'd0, v_lsb_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h004e8: begin
-        read_word = v_lsb_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004ec: begin
-        read_word = {24'd0, v_lsb_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004f0: begin
-        read_word = v_lsb_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h004f4: begin
-        read_word = {24'd0, v_lsb_token_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h004f8: begin
-        read_word = out_base_low_q;
-        writable  = 1'b1;
-      end
-      20'h004fc: begin
-        read_word = {24'd0, out_base_high_q};
-        writable  = 1'b1;
-      end
-      20'h00500: begin
-        read_word = out_head_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h00504: begin
-        read_word = {24'd0, out_head_stride_high_q};
-        writable  = 1'b1;
-      end
-      20'h00508: begin
-        read_word = out_token_stride_low_q;
-        writable  = 1'b1;
-      end
-      20'h0050c: begin
-        read_word = {24'd0, out_token_stride_high_q};
-        writable  = 1'b1;
-      end
+      20'h0010c: {writable, read_word} = {1'b1, {30'd0, pending_q}};
+      20'h00110: {writable, read_word} = {1'b1, {30'd0, interrupt_enable_q}};
+      20'h00114: {writable, read_word} = {1'b1, 32'd0};
+      20'h00120: {writable, read_word} = {1'b1, {20'd0, axi_attributes_q}};
+      20'h00200: {writable, read_word} = {1'b1, channel_base_0_low_q};
+      20'h00204: {writable, read_word} = {1'b1, {24'd0, channel_base_0_high_q}};
+      20'h00208: {writable, read_word} = {1'b1, channel_base_1_low_q};
+      20'h0020c: {writable, read_word} = {1'b1, {24'd0, channel_base_1_high_q}};
+      20'h00210: {writable, read_word} = {1'b1, channel_base_2_low_q};
+      20'h00214: {writable, read_word} = {1'b1, {24'd0, channel_base_2_high_q}};
+      20'h00218: {writable, read_word} = {1'b1, channel_base_3_low_q};
+      20'h0021c: {writable, read_word} = {1'b1, {24'd0, channel_base_3_high_q}};
+      20'h00220: {writable, read_word} = {1'b1, channel_base_4_low_q};
+      20'h00224: {writable, read_word} = {1'b1, {24'd0, channel_base_4_high_q}};
+      20'h00228: {writable, read_word} = {1'b1, channel_base_5_low_q};
+      20'h0022c: {writable, read_word} = {1'b1, {24'd0, channel_base_5_high_q}};
+      20'h00230: {writable, read_word} = {1'b1, channel_base_6_low_q};
+      20'h00234: {writable, read_word} = {1'b1, {24'd0, channel_base_6_high_q}};
+      20'h00238: {writable, read_word} = {1'b1, channel_base_7_low_q};
+      20'h0023c: {writable, read_word} = {1'b1, {24'd0, channel_base_7_high_q}};
+      20'h00240: {writable, read_word} = {1'b1, channel_base_8_low_q};
+      20'h00244: {writable, read_word} = {1'b1, {24'd0, channel_base_8_high_q}};
+      20'h00248: {writable, read_word} = {1'b1, channel_base_9_low_q};
+      20'h0024c: {writable, read_word} = {1'b1, {24'd0, channel_base_9_high_q}};
+      20'h00250: {writable, read_word} = {1'b1, channel_base_10_low_q};
+      20'h00254: {writable, read_word} = {1'b1, {24'd0, channel_base_10_high_q}};
+      20'h00258: {writable, read_word} = {1'b1, channel_base_11_low_q};
+      20'h0025c: {writable, read_word} = {1'b1, {24'd0, channel_base_11_high_q}};
+      20'h00260: {writable, read_word} = {1'b1, channel_base_12_low_q};
+      20'h00264: {writable, read_word} = {1'b1, {24'd0, channel_base_12_high_q}};
+      20'h00268: {writable, read_word} = {1'b1, channel_base_13_low_q};
+      20'h0026c: {writable, read_word} = {1'b1, {24'd0, channel_base_13_high_q}};
+      20'h00270: {writable, read_word} = {1'b1, channel_base_14_low_q};
+      20'h00274: {writable, read_word} = {1'b1, {24'd0, channel_base_14_high_q}};
+      20'h00278: {writable, read_word} = {1'b1, channel_base_15_low_q};
+      20'h0027c: {writable, read_word} = {1'b1, {24'd0, channel_base_15_high_q}};
+      20'h00400: {writable, read_word} = {1'b1, {8'd0, mode_q}};
+      20'h00404: {writable, read_word} = {1'b1, {16'd0, query_q}};
+      20'h00408: {writable, read_word} = {1'b1, shape_q};
+      20'h0040c: {writable, read_word} = {1'b1, key_bits_q};
+      20'h00410: {writable, read_word} = {1'b1, {16'd0, value_bits_q}};
+      20'h00414: {writable, read_word} = {1'b1, value_ratio_q};
+      20'h00418: {writable, read_word} = {1'b1, {8'd0, scale_q}};
+      20'h0041c: {writable, read_word} = {1'b1, {8'd0, output_scale_q}};
+      20'h00420: {writable, read_word} = {1'b1, {16'd0, token_operations_q}};
+      20'h00424: {writable, read_word} = {1'b1, {16'd0, head_operations_q}};
+      20'h00428: {writable, read_word} = {1'b1, {16'd0, token_prune_before_q}};
+      20'h0042c: {writable, read_word} = {1'b1, token_guards_before_q};
+      20'h00430: {writable, read_word} = {1'b1, {16'd0, token_prune_after_q}};
+      20'h00434: {writable, read_word} = {1'b1, token_guards_after_q};
+      20'h00438: {writable, read_word} = {1'b1, head_prune_q};
+      20'h0043c: {writable, read_word} = {1'b1, key_mask_0_q};
+      20'h00480: {writable, read_word} = {1'b1, q_base_low_q};
+      20'h00484: {writable, read_word} = {1'b1, {24'd0, q_base_high_q}};
+      20'h00488: {writable, read_word} = {1'b1, q_head_stride_low_q};
+      20'h0048c: {writable, read_word} = {1'b1, {24'd0, q_head_stride_high_q}};
+      20'h00490: {writable, read_word} = {1'b1, q_token_stride_low_q};
+      20'h00494: {writable, read_word} = {1'b1, {24'd0, q_token_stride_high_q}};
+      20'h00498: {writable, read_word} = {1'b1, k_msb_base_low_q};
+      20'h0049c: {writable, read_word} = {1'b1, {24'd0, k_msb_base_high_q}};
+      20'h004a0: {writable, read_word} = {1'b1, k_msb_head_stride_low_q};
+      20'h004a4: {writable, read_word} = {1'b1, {24'd0, k_msb_head_stride_high_q}};
+      20'h004a8: {writable, read_word} = {1'b1, k_msb_token_stride_low_q};
+      20'h004ac: {writable, read_word} = {1'b1, {24'd0, k_msb_token_stride_high_q}};
+      20'h004b0: {writable, read_word} = {1'b1, k_lsb_base_low_q};
+      20'h004b4: {writable, read_word} = {1'b1, {24'd0, k_lsb_base_high_q}};
+      20'h004b8: {writable, read_word} = {1'b1, k_lsb_head_stride_low_q};
+      20'h004bc: {writable, read_word} = {1'b1, {24'd0, k_lsb_head_stride_high_q}};
+      20'h004c0: {writable, read_word} = {1'b1, k_lsb_token_stride_low_q};
+      20'h004c4: {writable, read_word} = {1'b1, {24'd0, k_lsb_token_stride_high_q}};
+      20'h004c8: {writable, read_word} = {1'b1, v_msb_base_low_q};
+      20'h004cc: {writable, read_word} = {1'b1, {24'd0, v_msb_base_high_q}};
+      20'h004d0: {writable, read_word} = {1'b1, v_msb_head_stride_low_q};
+      20'h004d4: {writable, read_word} = {1'b1, {24'd0, v_msb_head_stride_high_q}};
+      20'h004d8: {writable, read_word} = {1'b1, v_msb_token_stride_low_q};
+      20'h004dc: {writable, read_word} = {1'b1, {24'd0, v_msb_token_stride_high_q}};
+      20'h004e0: {writable, read_word} = {1'b1, v_lsb_base_low_q};
+      20'h004e4: {writable, read_word} = {1'b1, {24'd0, v_lsb_base_high_q}};
+      20'h004e8: {writable, read_word} = {1'b1, v_lsb_head_stride_low_q};
+      20'h004ec: {writable, read_word} = {1'b1, {24'd0, v_lsb_head_stride_high_q}};
+      20'h004f0: {writable, read_word} = {1'b1, v_lsb_token_stride_low_q};
+      20'h004f4: {writable, read_word} = {1'b1, {24'd0, v_lsb_token_stride_high_q}};
+      20'h004f8: {writable, read_word} = {1'b1, out_base_low_q};
+      20'h004fc: {writable, read_word} = {1'b1, {24'd0, out_base_high_q}};
+      20'h00500: {writable, read_word} = {1'b1, out_head_stride_low_q};
+      20'h00504: {writable, read_word} = {1'b1, {24'd0, out_head_stride_high_q}};
+      20'h00508: {writable, read_word} = {1'b1, out_token_stride_low_q};
+      20'h0050c: {writable, read_word} = {1'b1, {24'd0, out_token_stride_high_q}};
       20'h00800: read_word = count_q[0+:32];
       20'h00804: read_word = high_latch_q;
       20'h00808: read_word = count_q[32+:32];
@@ -1006,16 +739,11 @@ module register_file (
     channel_base_12_high_q, channel_base_12_low_q,
     channel_base_11_high_q, channel_base_11_low_q,
     channel_base_10_high_q, channel_base_10_low_q,
-    channel_base_9_high_q, channel_base_9_low_q,
-    channel_base_8_high_q, channel_base_8_low_q,
-    channel_base_7_high_q, channel_base_7_low_q,
-    channel_base_6_high_q, channel_base_6_low_q,
-    channel_base_5_high_q, channel_base_5_low_q,
-    channel_base_4_high_q, channel_base_4_low_q,
-    channel_base_3_high_q, channel_base_3_low_q,
-    channel_base_2_high_q, channel_base_2_low_q,
-    channel_base_1_high_q, channel_base_1_low_q,
-    channel_base_0_high_q, channel_base_0_low_q
+    channel_base_9_high_q, channel_base_9_low_q, channel_base_8_high_q, channel_base_8_low_q,
+    channel_base_7_high_q, channel_base_7_low_q, channel_base_6_high_q, channel_base_6_low_q,
+    channel_base_5_high_q, channel_base_5_low_q, channel_base_4_high_q, channel_base_4_low_q,
+    channel_base_3_high_q, channel_base_3_low_q, channel_base_2_high_q, channel_base_2_low_q,
+    channel_base_1_high_q, channel_base_1_low_q, channel_base_0_high_q, channel_base_0_low_q
   };
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
@@ -1034,8 +762,7 @@ module register_file (
       .clk(clk), .rst(rst), .push_valid(rung), .push_ready(queue_ready),
       .push_data ({
         {out_token_stride_high_q, out_token_stride_low_q},
-        {out_head_stride_high_q, out_head_stride_low_q},
-        {out_base_high_q, out_base_low_q},
+        {out_head_stride_high_q, out_head_stride_low_q}, {out_base_high_q, out_base_low_q},
         {v_lsb_token_stride_high_q, v_lsb_token_stride_low_q},
         {v_lsb_head_stride_high_q, v_lsb_head_stride_low_q},
         {v_lsb_base_high_q, v_lsb_base_low_q},
@@ -1047,50 +774,18 @@ module register_file (
         {k_lsb_base_high_q, k_lsb_base_low_q},
         {k_msb_token_stride_high_q, k_msb_token_stride_low_q},
         {k_msb_head_stride_high_q, k_msb_head_stride_low_q},
-        {k_msb_base_high_q, k_msb_base_low_q},
-        {q_token_stride_high_q, q_token_stride_low_q},
-        {q_head_stride_high_q, q_head_stride_low_q},
-        {q_base_high_q, q_base_low_q},
-        key_mask_0_q,
-        head_prune_q[31:16],
-        head_prune_q[15:0],
-        token_guards_after_q[31:16],
-        token_guards_after_q[15:0],
-        token_prune_after_q,
-        token_guards_before_q[31:16],
-        token_guards_before_q[15:0],
-        token_prune_before_q,
-        head_operations_q[15:8],
-        head_operations_q[4],
-        head_operations_q[3],
-        head_operations_q[2],
-        head_operations_q[0],
-        token_operations_q[15:8],
-        token_operations_q[4],
-        token_operations_q[3],
-        token_operations_q[2],
-        token_operations_q[1],
-        token_operations_q[0],
-        output_scale_q[23:16],
-        output_scale_q[15:0],
-        scale_q[23:16],
-        scale_q[15:0],
-        value_ratio_q,
-        value_bits_q[15:8],
-        value_bits_q[7:0],
-        key_bits_q[31:16],
-        key_bits_q[15:8],
-        key_bits_q[7:0],
-        shape_q[31:16],
-        shape_q[15:0],
-        query_q,
-        mode_q[23:16],
-        mode_q[13],
-        mode_q[12],
-        mode_q[9:8],
-        mode_q[5:4],
-        mode_q[1],
-        mode_q[0]
+        {k_msb_base_high_q, k_msb_base_low_q}, {q_token_stride_high_q, q_token_stride_low_q},
+        {q_head_stride_high_q, q_head_stride_low_q}, {q_base_high_q, q_base_low_q}, key_mask_0_q,
+        head_prune_q[31:16], head_prune_q[15:0], token_guards_after_q[31:16],
+        token_guards_after_q[15:0], token_prune_after_q, token_guards_before_q[31:16],
+        token_guards_before_q[15:0], token_prune_before_q, head_operations_q[15:8],
+        head_operations_q[4], head_operations_q[3], head_operations_q[2], head_operations_q[0],
+        token_operations_q[15:8], token_operations_q[4], token_operations_q[3],
+        token_operations_q[2], token_operations_q[1], token_operations_q[0],
+        output_scale_q[23:16], output_scale_q[15:0], scale_q[23:16], scale_q[15:0], value_ratio_q,
+        value_bits_q[15:8], value_bits_q[7:0], key_bits_q[31:16], key_bits_q[15:8],
+        key_bits_q[7:0], shape_q[31:16], shape_q[15:0], query_q, mode_q[23:16], mode_q[13],
+        mode_q[12], mode_q[9:8], mode_q[5:4], mode_q[1], mode_q[0]
       }),
       .pop_valid(command_valid), .pop_ready(command_ready), .pop_data(queued)
   );

@@ -81,6 +81,19 @@ fn joined(parts: &[String]) -> String {
     }
 }
 
+/// The items of a concatenation, side by side on lines of at most 90 columns.
+fn filled(items: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let item = item.clone() + if place + 1 < items.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + item.len() <= 90 => *line += &format!(" {item}"),
+            _ => lines.push(item),
+        }
+    }
+    lines
+}
+
 /// Width of a counter's increment: sectors of a stream in one cycle.
 pub(super) fn tally_width(config: &Config) -> u32 {
     super::plane_fetcher::Shape::new(config).fetched_w()
@@ -303,7 +316,9 @@ impl Module for RegisterFile {
             &COUNTERS[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         );
         context.insert("tally_w", &tally_width(config));
-        context.insert("bases", &bases);
+        context.insert("base_lines", &filled(&bases));
+        let values: Vec<String> = fields.iter().rev().map(|f| f.value.clone()).collect();
+        context.insert("value_lines", &filled(&values));
         for name in ["control", "interrupt", "doorbell"] {
             context.insert(format!("{name}_offset"), &offset(name));
         }

@@ -162,10 +162,7 @@ module register_file (
     case (addr_q)
       {% for register in registers %}
       {% if register.writable %}
-      20'h{{ register.offset }}: begin
-        read_word = {{ register.read }};
-        writable  = 1'b1;
-      end
+      20'h{{ register.offset }}: {writable, read_word} = {1'b1, {{ register.read }}};
       {% else %}
       20'h{{ register.offset }}: read_word = {{ register.read }};
       {% endif %}
@@ -268,8 +265,8 @@ module register_file (
   end
 
   assign channel_base = {
-    {% for base in bases %}
-    {{ base }}{% if not loop.last %},{% endif %}
+    {% for line in base_lines %}
+    {{ line }}
     {% endfor %}
   };
   assign axi_cache    = axi_attributes_q[3:0];
@@ -292,8 +289,8 @@ module register_file (
       .push_valid(rung),
       .push_ready(queue_ready),
       .push_data ({
-        {% for field in fields | reverse %}
-        {{ field.value }}{% if not loop.last %},{% endif %}
+        {% for line in value_lines %}
+        {{ line }}
         {% endfor %}
       }),
       .pop_valid (command_valid),
