@@ -53,9 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = spinner(format!("golden model, {} layers", trace.steps.len()));
     let first = trace.steps[0].token;
     let mut visits = Vec::new();
-    let case = record(&config, &trace, args.seed, |step, _, result| {
+    let case = record(&config, &trace, args.seed, |step, command, result| {
         let token = (step.token - first) as usize;
-        visits.push(visit(&config, token, step.layer as usize, result));
+        visits.push(visit(&config, token, step.layer as usize, command, result));
     });
     bar.finish_and_clear();
     let mut arguments = format!("replay --workload {name}");

@@ -109,7 +109,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         title,
         source,
         arguments,
-        visits: visits(&case),
+        visits: visits(&config, &case),
         case,
         flow: if args.single { Flow::Single } else { Flow::Queued },
     };
@@ -236,7 +236,7 @@ fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {
     let progress = Progress::new(run.commands() as u64);
     let mut seen = Vec::new();
     let case = run.record(false, |v| {
-        seen.push(visit(config, v.step, v.layer, v.result));
+        seen.push(visit(config, v.step, v.layer, v.command, v.result));
         progress.step();
     });
     progress.finish();

@@ -3,9 +3,12 @@
 use super::progress;
 use crate::bench::system::{Flow, Ran, Rig};
 use crate::config::{Config, PARAMETERS};
-use crate::golden::LayerResult;
 use crate::golden::attention::Row;
 use crate::golden::case::{Case, Outcome};
+use crate::golden::roof::Stretch;
+use crate::golden::sectors::Sectors;
+use crate::golden::sequence::Work;
+use crate::golden::{LayerCommand, LayerResult};
 use crate::report::{Channel, Resource, RunReport, Visit};
 use crate::sim::system::MemoryModel;
 use crate::sim::{Builder, Checks};
@@ -66,9 +69,24 @@ fn mean_maximum(rows: &[Row], prob_width: u32) -> f64 {
     sum / rows.len().max(1) as f64 / f64::from(1u32 << prob_width)
 }
 
+/// Least cycles of a command by itself.
+fn roof(config: &Config, command: &LayerCommand, sectors: &Sectors, work: &Work) -> f64 {
+    let mut alone = Stretch::default();
+    alone.add(command.head_dim, sectors, work);
+    alone.cycles(config).into_iter().fold(0.0, f64::max)
+}
+
 /// What the report says of an executed command.
-pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerResult) -> Visit {
+pub(super) fn visit(
+    config: &Config,
+    step: usize,
+    layer: usize,
+    command: &LayerCommand,
+    result: &LayerResult,
+) -> Visit {
     Visit {
+        roof: roof(config, command, &result.sectors, &result.work),
+        cycles: 0,
         step,
         layer,
         tokens: result.tokens.len(),
@@ -82,14 +100,19 @@ pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerRe
 }
 
 /// What the report says of the executed commands of a case that was not made from layers.
-pub(super) fn visits(case: &Case) -> Vec<Visit> {
-    let executed = case.events.iter().filter_map(|event| match &event.result {
-        Some(Outcome::Executed(executed)) => Some(executed),
-        _ => None,
-    });
+pub(super) fn visits(config: &Config, case: &Case) -> Vec<Visit> {
+    let executed = case
+        .events
+        .iter()
+        .filter_map(|event| match (&event.command, &event.result) {
+            (Some(command), Some(Outcome::Executed(executed))) => Some((command, executed)),
+            _ => None,
+        });
     executed
         .enumerate()
-        .map(|(layer, executed)| Visit {
+        .map(|(layer, (command, executed))| Visit {
+            roof: roof(config, command, &executed.sectors, &executed.work),
+            cycles: 0,
             layer,
             tokens: executed.rows.iter().map(|r| r.keys as usize).max().unwrap_or(0),
             heads: executed.head_list.len(),
@@ -209,17 +232,19 @@ impl RunArgs {
         let replay = self.replay(config, &job);
         let summary = &job.case.summary;
         let roof = summary.roof.value();
-        let sum = |f: fn(&crate::golden::roof::Stretch) -> u64, divisor: u32| {
-            summary.stretches.iter().map(f).sum::<u64>() as f64 / f64::from(divisor)
-        };
-        let resources = [
-            ("sectors", sum(|s| s.sectors, config.channels)),
-            ("keys", sum(|s| s.key_products, config.multipliers)),
-            ("scores", sum(|s| s.scores, config.softmax_lanes)),
-            ("values", sum(|s| s.value_products, config.multipliers)),
-        ];
-        let rows: u64 = job.visits.iter().map(|v| v.rows).sum();
-        let maximum: f64 = job.visits.iter().map(|v| v.maximum * v.rows as f64).sum();
+        let mut resources =
+            ["sectors", "keys", "scores", "values"].map(|name| Resource { name, cycles: 0.0 });
+        for stretch in &summary.stretches {
+            let parts = resources.iter_mut().zip(stretch.cycles(config));
+            parts.for_each(|(resource, cycles)| resource.cycles += cycles);
+        }
+        let mut visits = job.visits;
+        if visits.len() == ran.command_cycles.len() {
+            let pairs = visits.iter_mut().zip(&ran.command_cycles);
+            pairs.for_each(|(visit, &cycles)| visit.cycles = cycles);
+        }
+        let rows: u64 = visits.iter().map(|v| v.rows).sum();
+        let maximum: f64 = visits.iter().map(|v| v.maximum * v.rows as f64).sum();
         RunReport {
             title: job.title,
             source: job.source,
@@ -247,7 +272,9 @@ impl RunArgs {
             } else {
                 roof / ran.cycles as f64
             },
-            resources: resources.map(|(name, cycles)| Resource { name, cycles }).to_vec(),
+            resources: resources.to_vec(),
+            stages: ran.stages,
+            timeline: ran.timeline,
             sectors: [
                 "sectors_q",
                 "sectors_k_msb",
@@ -277,7 +304,7 @@ impl RunArgs {
                     most_outstanding: traffic.most_outstanding,
                 })
                 .collect(),
-            visits: job.visits,
+            visits,
             mean_row_maximum: maximum / rows.max(1) as f64,
             simulated_cycles: ran.total_cycles,
             seconds,
