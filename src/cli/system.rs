@@ -1,7 +1,7 @@
 //! What `sim` and `replay` share: the memory's flags, the run, the report.
 
 use super::progress;
-use crate::bench::system::{Flow, Ran, Rig};
+use crate::bench::system::{Flow, Host, Ran, Rig};
 use crate::config::{Config, PARAMETERS};
 use crate::golden::attention::Row;
 use crate::golden::case::{Case, Outcome};
@@ -13,12 +13,12 @@ use crate::report::{Channel, Resource, RunReport, Visit};
 use crate::sim::system::MemoryModel;
 use crate::sim::{Builder, Checks};
 use anyhow::Context as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// How the core is run, and what is said of it.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct RunArgs {
     /// Cycles from a read's address to its first sector
     #[arg(long, value_name = "CYCLES", default_value_t = 100, help_heading = "Memory")]
@@ -61,6 +61,13 @@ pub(super) struct Job {
     pub case: Case,
     pub visits: Vec<Visit>,
     pub flow: Flow,
+}
+
+impl Job {
+    fn bar(&self) -> indicatif::ProgressBar {
+        let commands = self.case.events.iter().filter(|event| event.command.is_some());
+        progress::bar(commands.count() as u64, "commands")
+    }
 }
 
 /// Mean over the rows of their largest probability; 0 without rows.
@@ -127,6 +134,14 @@ pub(super) fn visits(config: &Config, case: &Case) -> Vec<Visit> {
 }
 
 impl RunArgs {
+    /// The memory of the published figures, everything compared.
+    pub(super) fn published() -> Self {
+        RunArgs {
+            latency: 100,
+            ..RunArgs::default()
+        }
+    }
+
     /// Whether the report is for machines.
     pub(super) fn json(&self) -> bool {
         self.json
@@ -142,7 +157,11 @@ impl RunArgs {
         }
     }
 
-    fn rig(&self, config: &Config) -> anyhow::Result<Rig> {
+    /// Builds the core.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub(super) fn rig(&self, config: &Config) -> anyhow::Result<Rig> {
         let checks = if self.checks { Checks::All } else { Checks::None };
         let bar = progress::spinner("building the model of the core");
         let rig = Builder::new()
@@ -174,37 +193,10 @@ impl RunArgs {
     /// When the core cannot be built or the run cannot be made.
     pub(super) fn run(&self, config: &Config, job: Job) -> anyhow::Result<ExitCode> {
         let rig = self.rig(config)?;
-        let commands = job.case.events.iter().filter(|event| event.command.is_some());
-        let bar = progress::bar(commands.count() as u64, "commands");
-        let told = |done| bar.set_position(done as u64);
-        let start = Instant::now();
-        let memory = self.memory();
-        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
-        if let Some(file) = &self.waves {
-            host.system.trace(file)?;
-        }
         if let Some(path) = &self.outputs {
-            let recorded = rig.record(&mut host, &job.case, &told);
-            bar.finish_and_clear();
-            let (ran, case) = recorded?;
-            let file =
-                std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            serde_json::to_writer(std::io::BufWriter::new(file), &case)?;
-            println!(
-                "{}: answers of the RTL to {} commands ({} refused), {} rows, {} words of output",
-                path.display(),
-                ran.executed + ran.refused,
-                ran.refused,
-                ran.rows,
-                ran.words
-            );
-            return Ok(ExitCode::SUCCESS);
+            return self.answers(&rig, &job, path);
         }
-        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &told);
-        bar.finish_and_clear();
-        let (ran, result) = result?;
-        let failure = result.err().map(|wrong| wrong.to_string());
-        let report = self.report(config, job, ran, failure, start.elapsed().as_secs_f64());
+        let report = self.simulate(&rig, job)?;
         if let Some(path) = &self.report {
             std::fs::write(path, report.page()?)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -219,6 +211,52 @@ impl RunArgs {
         } else {
             ExitCode::FAILURE
         })
+    }
+
+    /// A host with a core just reset.
+    fn host(&self, rig: &Rig, job: &Job) -> anyhow::Result<Host> {
+        let memory = self.memory();
+        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
+        if let Some(file) = &self.waves {
+            host.system.trace(file)?;
+        }
+        Ok(host)
+    }
+
+    /// Runs a job and writes its case with the RTL's answers.
+    fn answers(&self, rig: &Rig, job: &Job, path: &Path) -> anyhow::Result<ExitCode> {
+        let mut host = self.host(rig, job)?;
+        let bar = job.bar();
+        let recorded = rig.record(&mut host, &job.case, &|done| bar.set_position(done as u64));
+        bar.finish_and_clear();
+        let (ran, case) = recorded?;
+        let file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        serde_json::to_writer(std::io::BufWriter::new(file), &case)?;
+        println!(
+            "{}: answers of the RTL to {} commands ({} refused), {} rows, {} words of output",
+            path.display(),
+            ran.executed + ran.refused,
+            ran.refused,
+            ran.rows,
+            ran.words
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Runs a job on a core that is built.
+    ///
+    /// # Errors
+    /// When the run cannot be made.
+    pub(super) fn simulate(&self, rig: &Rig, job: Job) -> anyhow::Result<RunReport> {
+        let mut host = self.host(rig, &job)?;
+        let bar = job.bar();
+        let start = Instant::now();
+        let told = |done| bar.set_position(done as u64);
+        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &told);
+        bar.finish_and_clear();
+        let (ran, result) = result?;
+        let failure = result.err().map(|wrong| wrong.to_string());
+        Ok(self.report(&rig.config, job, ran, failure, start.elapsed().as_secs_f64()))
     }
 
     fn report(
