@@ -524,7 +524,7 @@ fn bars(items: &[(String, f64)], whole: f64, unit: &str) -> String {
 fn columns(values: &[f64], class: &str, axis: &str, unit: &str) -> String {
     let most = values.iter().copied().fold(0.0, f64::max);
     let width = (388.0 / values.len().max(1) as f64).min(56.0);
-    let mut svg = "<svg viewBox='0 0 440 152' role='img'>".to_owned();
+    let mut svg = "<svg viewBox='0 0 440 146' role='img'>".to_owned();
     let top = if most > 0.0 { most } else { 1.0 };
     for (i, value) in values.iter().enumerate() {
         let height = 108.0 * value / top;
@@ -550,9 +550,13 @@ fn columns(values: &[f64], class: &str, axis: &str, unit: &str) -> String {
     let _ = write!(
         svg,
         "<line class='track' x1='44' y1='124.5' x2='438' y2='124.5'/>\
-         <text x='40' y='22' text-anchor='end'>{}</text><text x='40' y='128' text-anchor='end'>0</text>\
-         <text x='4' y='150' class='unit'>{}</text><text x='48' y='140'>{axis} 0</text>{end}</svg>",
-        number(most),
+         {}<text x='40' y='128' text-anchor='end'>0</text>\
+         <text x='438' y='11' class='unit' text-anchor='end'>{}</text><text x='48' y='140'>{axis} 0</text>{end}</svg>",
+        if most > 0.0 {
+            format!("<text x='40' y='22' text-anchor='end'>{}</text>", number(most))
+        } else {
+            "<text x='240' y='76' text-anchor='middle'>none</text>".into()
+        },
         unit.trim()
     );
     svg
