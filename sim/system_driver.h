@@ -58,6 +58,15 @@ struct SpTraffic {
     uint64_t read_wait, write_wait;  // cycles in which a beat was held up by the master
     uint64_t most_outstanding;       // beats of reads under way
 };
+
+// What the probe of a top saw, cycle by cycle since the last reset: kCounts counts a field of the probe.
+struct SpActivity {
+    const uint64_t* now;      // all cycles so far
+    const uint64_t* at_irq;   // those before the last one in which the interrupt line was high
+    const uint64_t* samples;  // as they stood after every `period` cycles
+    const uint64_t* done;     // cycles in which field 0 carried a beat
+    uint64_t fields, sample_count, period, done_count;
+};
 }
 
 namespace spatten {
@@ -503,6 +512,58 @@ class Host {
     Held<1> b_held_, r_held_;
 };
 
+// Counts what the probe of a top shows: fields of 16 bits, from bit 0 valid and ready of a stage's input, valid and ready of
+// its output, and an amount. Of each field, cycles by its four handshake bits, and the sum of its amounts.
+template <class Dut>
+class Activity {
+    using Model = typename Dut::Model;
+    static constexpr size_t kFields = Dut::kProbes;
+    static constexpr size_t kSamples = 512;  // at most; then every other one goes
+
+  public:
+    static constexpr size_t kCounts = 17;
+
+    void clear() {
+        now_.fill(0), at_irq_.fill(0);
+        samples_.clear(), done_.clear();
+        period_ = 64;
+    }
+    void sample(Model& top, uint64_t cycle, bool irq) {
+        if constexpr (kFields > 0) {
+            if (irq) at_irq_ = now_;
+            std::array<uint32_t, (kFields + 1) / 2> words;
+            Dut::probe(top, words.data());
+            for (size_t i = 0; i < kFields; ++i) {
+                const uint32_t field = words[i / 2] >> 16 * (i % 2) & 0xffff;
+                ++now_[kCounts * i + (field & 15)];
+                now_[kCounts * i + 16] += field >> 4;
+            }
+            if ((words[0] & 3) == 3) done_.push_back(cycle);
+            if ((cycle + 1) % period_ == 0) keep();
+        }
+    }
+    void tell(SpActivity* a) const {
+        *a = {now_.data(), at_irq_.data(), samples_.data(), done_.data(),
+              kFields, samples_.size() / std::max<size_t>(1, now_.size()), period_, done_.size()};
+    }
+
+  private:
+    void keep() {
+        const size_t size = now_.size();
+        if (samples_.size() == kSamples * size) {
+            for (size_t i = 0; i < kSamples / 2; ++i)
+                std::copy_n(&samples_[(2 * i + 1) * size], size, &samples_[i * size]);
+            samples_.resize(kSamples / 2 * size);
+            period_ *= 2;
+            return;  // this one falls between two of the new ones
+        }
+        samples_.insert(samples_.end(), now_.begin(), now_.end());
+    }
+    std::array<uint64_t, kCounts * kFields> now_{}, at_irq_{};
+    std::vector<uint64_t> samples_, done_;
+    uint64_t period_ = 64;
+};
+
 // A top with its memory and host.
 template <class Dut, class Channels>
 class System;
@@ -555,6 +616,7 @@ class System<Dut, std::tuple<P...>> {
             resetting_ = false;
             printed().clear();
             cycle_ = quiet_ = irq_rise_ = irq_high_ = 0;
+            activity.clear();
             irq_ = false;
         });
     }
@@ -657,6 +719,7 @@ class System<Dut, std::tuple<P...>> {
             if (!irq_) irq_rise_ = cycle_;
             irq_high_ = cycle_;
         }
+        activity.sample(top_, cycle_, irq);
         irq_ = irq;
         edge();
         ++cycle_;
@@ -664,6 +727,7 @@ class System<Dut, std::tuple<P...>> {
 
   public:
     Dut dut;
+    Activity<Dut> activity;
 
   private:
     Model& top_;

@@ -59,5 +59,8 @@ uint64_t spatten_system_drain(Sim* sim, uint32_t channel, const uint8_t** sector
 void spatten_system_traffic(Sim* sim, uint32_t channel, SpTraffic* traffic) {
     sim->channel(channel, [&](auto& c) { *traffic = c.traffic; });
 }
+
+// The arrays live until the next cycle.
+void spatten_system_activity(Sim* sim, SpActivity* activity) { sim->activity.tell(activity); }
 }
 #pragma GCC visibility pop

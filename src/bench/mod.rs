@@ -15,6 +15,7 @@ mod primitives;
 pub mod registers;
 pub mod rows;
 pub mod soak;
+pub mod stages;
 pub mod system;
 mod testbench;
 

@@ -12,7 +12,7 @@ use crate::golden::planes::{Image, Region, SECTOR, Tensor, address_mask};
 use crate::golden::sectors::Sectors;
 use crate::golden::sequence::Work;
 use crate::rtl::register_map::{COUNTERS, ERRORS, Register};
-use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Traffic};
+use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Tally, Traffic};
 use crate::sim::{Builder, Checks};
 use anyhow::{Context as _, anyhow, ensure};
 use serde::Serialize;
@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use super::core_faults::{self, Fault};
 use super::registers::Registers;
+use super::stages::{self, StageCycles, Timeline};
 use super::{Mutant, Point};
 
 /// AXI's OKAY.
@@ -129,7 +130,8 @@ pub struct Host {
     queued: u32,
     /// Cycle of the first doorbell since [`Host::start_clock`].
     first_doorbell: Option<u64>,
-    last_interrupt: u64,
+    /// What the stages had done by then.
+    before: Vec<Tally>,
     errors: Vec<u32>,
     done: u64,
 }
@@ -148,7 +150,7 @@ impl Host {
             shadow: BTreeMap::new(),
             queued: 0,
             first_doorbell: None,
-            last_interrupt: 0,
+            before: Vec::new(),
             errors: Vec::new(),
             done: 0,
         };
@@ -277,10 +279,17 @@ impl Host {
     pub fn ring(&mut self) -> Result<u32, HostError> {
         let doorbell = self.register("doorbell").offset;
         let cycle = self.system.clock().cycle;
+        let before = match self.first_doorbell {
+            None => self.system.tallies(),
+            Some(_) => Vec::new(),
+        };
         let resp = self.system.access(&[Access::Write(doorbell, 0)])?[0].resp;
         if resp == OKAY {
             self.queued += 1;
-            self.first_doorbell.get_or_insert(cycle);
+            if self.first_doorbell.is_none() {
+                self.first_doorbell = Some(cycle);
+                self.before = before;
+            }
         }
         Ok(resp)
     }
@@ -382,8 +391,6 @@ impl Host {
             self.errors.push(answers[1].data);
         }
         self.done += 1;
-        let clock = self.system.clock();
-        self.last_interrupt = if clock.irq { clock.cycle } else { clock.irq_high };
         Ok(())
     }
 
@@ -406,10 +413,16 @@ impl Host {
         Ok(std::mem::take(&mut self.errors))
     }
 
-    /// Cycles from the first doorbell to the last interrupt; the next doorbell is a first one again.
-    pub fn take_cycles(&mut self) -> u64 {
-        let start = self.first_doorbell.take();
-        start.map_or(0, |start| self.last_interrupt.saturating_sub(start))
+    /// The cycles from the first doorbell to the last interrupt; the next doorbell is a first one again. Nothing without a
+    /// doorbell, or when no interrupt followed it.
+    pub fn take_span(&mut self) -> Option<Span> {
+        let start = self.first_doorbell.take()?;
+        let end = self.system.clock().irq_high;
+        (end > start).then(|| Span {
+            start,
+            end,
+            tallies: stages::between(&self.before, &self.system.tallies_at_irq()),
+        })
     }
 
     /// Reads the whole state.
@@ -532,6 +545,17 @@ impl Host {
     }
 }
 
+/// A stretch of time, and what the stages did in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// First cycle.
+    pub start: u64,
+    /// The cycle after the last one.
+    pub end: u64,
+    /// By field of the probe.
+    pub tallies: Vec<Tally>,
+}
+
 /// Signs of life since the last look.
 struct Watch {
     quiet: u32,
@@ -652,6 +676,13 @@ pub struct Ran {
     pub counts: Counts,
     /// What the channels carried.
     pub traffic: Vec<Traffic>,
+    /// What the stages did in [`Ran::cycles`].
+    pub stages: Vec<StageCycles>,
+    /// How busy they were over time, where the cycles are of one piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
+    /// Cycles of every executed command, from the end of the one before it to its own.
+    pub command_cycles: Vec<u64>,
 }
 
 /// The whole core, built for a configuration.
@@ -679,7 +710,8 @@ impl Rig {
             config: config.clone(),
             parameters: Vec::new(),
         };
-        let design = super::design("spatten_top", &point, mutant)?;
+        let mut design = super::design("spatten_top", &point, mutant)?;
+        stages::probe(config, &mut design)?;
         Ok(Rig {
             config: config.clone(),
             library: builder.build_system(&design, checks)?,
@@ -698,6 +730,7 @@ impl Rig {
             parameters: Vec::new(),
         };
         let mut design = super::design("spatten_top", &point, None)?;
+        stages::probe(config, &mut design)?;
         design.trace = true;
         Ok(Rig {
             config: config.clone(),
@@ -892,6 +925,7 @@ struct Runner<'a> {
     before: Option<ReadState>,
     /// Answers are kept, not compared.
     recorded: Option<Recorded>,
+    spans: Vec<Span>,
     ran: Ran,
 }
 
@@ -916,6 +950,7 @@ impl<'a> Runner<'a> {
             first: 0,
             before: None,
             recorded: None,
+            spans: Vec::new(),
             ran: Ran::default(),
         }
     }
@@ -923,6 +958,30 @@ impl<'a> Runner<'a> {
     fn finish(mut self) -> Ran {
         self.ran.total_cycles = self.host.system.clock().total;
         self.ran.traffic = self.host.traffic();
+        let history = self.host.system.history();
+        let mut tallies: Vec<Tally> = Vec::new();
+        for span in &self.spans {
+            self.ran.cycles += span.end - span.start;
+            tallies.resize(span.tallies.len(), Tally::default());
+            for (sum, tally) in tallies.iter_mut().zip(&span.tallies) {
+                *sum += *tally;
+            }
+            let mut before = span.start;
+            for &done in history
+                .done
+                .iter()
+                .filter(|&&c| (span.start..span.end).contains(&c))
+            {
+                self.ran.command_cycles.push(done - before);
+                before = done;
+            }
+        }
+        self.ran.stages = stages::cycles(self.config, &tallies);
+        if let [span] = &self.spans[..]
+            && !history.samples.is_empty()
+        {
+            self.ran.timeline = Some(Timeline::new(self.config, &history, span.start, span.end));
+        }
         self.ran
     }
 
@@ -1059,7 +1118,7 @@ impl<'a> Runner<'a> {
         };
         let result = self.host.drain();
         let errors = self.host(result)?;
-        self.ran.cycles += self.host.take_cycles();
+        self.spans.extend(self.host.take_span());
         let seen = self.look(first)?;
         for (name, value) in &seen.counts.0 {
             *self.ran.counts.0.entry(name).or_default() += value;

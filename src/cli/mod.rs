@@ -8,6 +8,7 @@ mod completions;
 mod config_args;
 mod depth;
 mod exit;
+mod figures;
 mod generate;
 pub mod model;
 mod pack;
@@ -83,6 +84,8 @@ enum Command {
     Sim(sim::Args),
     /// Run a published pruning trace on the RTL of the whole core: cycles, against the roof
     Replay(replay::Args),
+    /// Run whole workloads on the RTL of several presets: one table of cycles, roof and share
+    Figures(figures::Args),
     /// Measure a block's RTL: cycles sustained, latency, stalls, against what is promised
     Bench(bench::Args),
     /// Count logic levels and cells of each block with Yosys, against what is allowed
@@ -100,6 +103,7 @@ impl Command {
             Command::Soak(args) => soak::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
+            Command::Figures(args) => figures::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Depth(args) => depth::run(args),
             Command::Completions(args) => completions::run(args),

@@ -43,7 +43,7 @@ fn flag_word(value: &impl ValueEnum) -> String {
 }
 
 /// Which part of a model runs, under which schedule.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct PlanArgs {
     /// Prune nothing and fetch all bits; other schedule flags change that
     #[arg(long, help_heading = "Schedule")]
@@ -201,15 +201,27 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
 }
 
 impl PlanArgs {
+    /// All of a model under the paper's schedule, or with nothing pruned.
+    pub(super) fn whole(dense: bool) -> Self {
+        PlanArgs {
+            dense,
+            ..PlanArgs::default()
+        }
+    }
+
     /// The model of a file, cut to the part that runs.
     pub(super) fn load(&self, path: &Path) -> anyhow::Result<Model> {
+        Ok(self.cut(Model::load(path)?))
+    }
+
+    /// The part of a model that runs.
+    pub(super) fn cut(&self, model: Model) -> Model {
         let part = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
-        let model = Model::load(path)?;
-        Ok(model.cut(
+        model.cut(
             part(self.only_layers),
             part(self.only_heads),
             part(self.only_steps),
-        ))
+        )
     }
 
     /// The flags that were given, to be given again.
@@ -277,6 +289,7 @@ impl PlanArgs {
             threshold: self.threshold.unwrap_or(base.threshold),
             value_bits: self.value_bits.unwrap_or(base.value_bits),
             value_mode: value_mode.unwrap_or(base.value_mode),
+            causal: false,
         }
     }
 }

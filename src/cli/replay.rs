@@ -3,9 +3,10 @@
 use super::progress::spinner;
 use super::system::{Job, RunArgs, visit};
 use crate::bench::system::Flow;
+use crate::config::Config;
 use crate::golden::replay::{Trace, record};
 use anyhow::Context as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `spatten-gen replay`.
@@ -45,39 +46,49 @@ pub struct Args {
 /// When the trace cannot be used, there is no Verilator, or the run cannot be made.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let name = args.workload.display().to_string();
-    let text = std::fs::read_to_string(&args.workload).with_context(|| format!("cannot read {name}"))?;
+    let job = replay(&config, &args.workload, args.rows, args.iterations, args.seed)?;
+    args.run.run(&config, job)
+}
+
+/// The run of a trace, or of its first rows and generated tokens.
+///
+/// # Errors
+/// When the trace cannot be used.
+pub(super) fn replay(
+    config: &Config,
+    path: &Path,
+    rows: Option<u64>,
+    iterations: Option<u32>,
+    seed: u64,
+) -> anyhow::Result<Job> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     let trace = Trace::parse(&text).with_context(|| format!("cannot use {name}"))?;
     let whole = trace.rows();
-    let trace = trace.cut(args.iterations.unwrap_or(u32::MAX), args.rows.unwrap_or(u64::MAX));
+    let trace = trace.cut(iterations.unwrap_or(u32::MAX), rows.unwrap_or(u64::MAX));
     let bar = spinner(format!("golden model, {} layers", trace.steps.len()));
     let first = trace.steps[0].token;
     let mut visits = Vec::new();
-    let case = record(&config, &trace, args.seed, |step, _, result| {
+    let case = record(config, &trace, seed, |step, command, result| {
         let token = (step.token - first) as usize;
-        visits.push(visit(&config, token, step.layer as usize, result));
+        visits.push(visit(config, token, step.layer as usize, command, result));
     });
     bar.finish_and_clear();
     let mut arguments = format!("replay --workload {name}");
     for (flag, value) in [
-        ("rows", args.rows),
-        ("iterations", args.iterations.map(u64::from)),
-        ("seed", Some(args.seed).filter(|&seed| seed != 1)),
+        ("rows", rows),
+        ("iterations", iterations.map(u64::from)),
+        ("seed", Some(seed).filter(|&seed| seed != 1)),
     ] {
         arguments.extend(value.map(|value| format!(" --{flag} {value}")));
     }
-    let stem = args.workload.file_stem().unwrap_or_default().to_string_lossy();
-    let job = Job {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Job {
         title: format!("Replay of {stem}"),
-        source: format!(
-            "{} of {whole} rows, random data from seed {}",
-            trace.rows(),
-            args.seed
-        ),
+        source: format!("{} of {whole} rows, random data from seed {seed}", trace.rows()),
         arguments,
         case: case?,
         visits,
         flow: Flow::Whole,
-    };
-    args.run.run(&config, job)
+    })
 }

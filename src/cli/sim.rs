@@ -6,8 +6,9 @@ use super::system::{Job, RunArgs, visit, visits};
 use crate::bench::system::{Flow, Rig};
 use crate::config::Config;
 use crate::golden::case::Case;
-use crate::golden::model::{Kind, Run};
+use crate::golden::model::{Kind, Model, Run, Schedule};
 use crate::golden::random::{self, Scope};
+use crate::golden::shape::Shape;
 use crate::sim::system::MemoryModel;
 use crate::sim::{Builder, Checks};
 use anyhow::{Context as _, ensure};
@@ -24,6 +25,7 @@ use std::time::Instant;
 #[command(after_help = "Examples:
   spatten-gen sim --model minilm.safetensors
   spatten-gen sim --model smollm2.safetensors --only-layers 4 --only-steps 2 --report run.html
+  spatten-gen sim --attention n=384,heads=12,dim=64,causal --dense
   spatten-gen sim --preset tiny --random 7 --stalls 3
   spatten-gen sim --preset tiny --random 0 --count 1000
   spatten-gen sim --case case.json")]
@@ -32,8 +34,13 @@ pub struct Args {
     config: super::ConfigArgs,
 
     /// Tensors of a model: a safetensors file with `layer.N.{q,k,v}`
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["random", "case"], conflicts_with_all = ["random", "case"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["attention", "random", "case"],
+        conflicts_with_all = ["attention", "random", "case"])]
     model: Option<PathBuf>,
+    /// Attention of this shape on random numbers, under the schedule of an encoder: tokens n=, then as wanted heads=,
+    /// kv-heads=, dim=, layers=, seed=, causal
+    #[arg(long, value_name = "SHAPE", conflicts_with_all = ["random", "case"])]
+    attention: Option<Shape>,
     /// A random case from this seed: odd layouts, every mode, refused commands
     #[arg(long, value_name = "SEED", conflicts_with = "case")]
     random: Option<u64>,
@@ -70,8 +77,15 @@ pub struct Args {
 /// When the model or case cannot be used, there is no Verilator, or the run cannot be made.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    if let Some(path) = &args.model {
-        let job = model(args, &config, path)?;
+    if args.model.is_some() || args.attention.is_some() {
+        let mut job = match (&args.model, &args.attention) {
+            (Some(path), _) => model(&config, path, &args.plan)?,
+            (None, shape) => attention(&config, shape.as_ref().context("a shape is needed")?, &args.plan)?,
+        };
+        if args.single {
+            job.flow = Flow::Single;
+            job.arguments += " --single";
+        }
         return args.run.run(&config, job);
     }
     if let (Some(count), Some(first)) = (args.count, args.random) {
@@ -109,7 +123,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         title,
         source,
         arguments,
-        visits: visits(&case),
+        visits: visits(&config, &case),
         case,
         flow: if args.single { Flow::Single } else { Flow::Queued },
     };
@@ -228,15 +242,47 @@ impl Args {
     }
 }
 
-fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {
-    let model = args.plan.load(path)?;
-    let schedule = args.plan.schedule(model.kind, config);
-    let run = Run::new(&model, config, &schedule)?;
+/// The run of a model's file.
+///
+/// # Errors
+/// The file cannot be used, or the hardware does not do what the plan asks for.
+pub(super) fn model(config: &Config, path: &Path, plan: &PlanArgs) -> anyhow::Result<Job> {
+    let arguments = format!("sim --model {}{}", path.display(), plan.flags());
+    planned(config, &plan.load(path)?, plan, false, arguments)
+}
+
+/// The run of random attention.
+///
+/// # Errors
+/// The shape does not fit the hardware, or this does not do what the plan asks for.
+pub(super) fn attention(config: &Config, shape: &Shape, plan: &PlanArgs) -> anyhow::Result<Job> {
+    let arguments = format!("sim --attention {shape}{}", plan.flags());
+    planned(
+        config,
+        &plan.cut(shape.model(config)?),
+        plan,
+        shape.causal,
+        arguments,
+    )
+}
+
+fn planned(
+    config: &Config,
+    model: &Model,
+    plan: &PlanArgs,
+    causal: bool,
+    arguments: String,
+) -> anyhow::Result<Job> {
+    let schedule = Schedule {
+        causal,
+        ..plan.schedule(model.kind, config)
+    };
+    let run = Run::new(model, config, &schedule)?;
     ensure!(run.commands() > 0, "nothing of the model is to be run");
     let progress = Progress::new(run.commands() as u64);
     let mut seen = Vec::new();
     let case = run.record(false, |v| {
-        seen.push(visit(config, v.step, v.layer, v.result));
+        seen.push(visit(config, v.step, v.layer, v.command, v.result));
         progress.step();
     });
     progress.finish();
@@ -268,9 +314,9 @@ fn model(args: &Args, config: &Config, path: &Path) -> anyhow::Result<Job> {
     Ok(Job {
         title: name,
         source,
-        arguments: format!("sim --model {}{}", path.display(), args.plan.flags()),
+        arguments,
         case: case?,
         visits: seen,
-        flow: if args.single { Flow::Single } else { Flow::Whole },
+        flow: Flow::Whole,
     })
 }

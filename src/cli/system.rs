@@ -1,21 +1,24 @@
 //! What `sim` and `replay` share: the memory's flags, the run, the report.
 
 use super::progress;
-use crate::bench::system::{Flow, Ran, Rig};
+use crate::bench::system::{Flow, Host, Ran, Rig};
 use crate::config::{Config, PARAMETERS};
-use crate::golden::LayerResult;
 use crate::golden::attention::Row;
 use crate::golden::case::{Case, Outcome};
+use crate::golden::roof::Stretch;
+use crate::golden::sectors::Sectors;
+use crate::golden::sequence::Work;
+use crate::golden::{LayerCommand, LayerResult};
 use crate::report::{Channel, Resource, RunReport, Visit};
 use crate::sim::system::MemoryModel;
 use crate::sim::{Builder, Checks};
 use anyhow::Context as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// How the core is run, and what is said of it.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct RunArgs {
     /// Cycles from a read's address to its first sector
     #[arg(long, value_name = "CYCLES", default_value_t = 100, help_heading = "Memory")]
@@ -60,15 +63,37 @@ pub(super) struct Job {
     pub flow: Flow,
 }
 
+impl Job {
+    fn bar(&self) -> indicatif::ProgressBar {
+        let commands = self.case.events.iter().filter(|event| event.command.is_some());
+        progress::bar(commands.count() as u64, "commands")
+    }
+}
+
 /// Mean over the rows of their largest probability; 0 without rows.
 fn mean_maximum(rows: &[Row], prob_width: u32) -> f64 {
     let sum: f64 = rows.iter().map(|row| f64::from(row.max_prob)).sum();
     sum / rows.len().max(1) as f64 / f64::from(1u32 << prob_width)
 }
 
+/// Least cycles of a command by itself.
+fn roof(config: &Config, command: &LayerCommand, sectors: &Sectors, work: &Work) -> f64 {
+    let mut alone = Stretch::default();
+    alone.add(command.head_dim, sectors, work);
+    alone.cycles(config).into_iter().fold(0.0, f64::max)
+}
+
 /// What the report says of an executed command.
-pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerResult) -> Visit {
+pub(super) fn visit(
+    config: &Config,
+    step: usize,
+    layer: usize,
+    command: &LayerCommand,
+    result: &LayerResult,
+) -> Visit {
     Visit {
+        roof: roof(config, command, &result.sectors, &result.work),
+        cycles: 0,
         step,
         layer,
         tokens: result.tokens.len(),
@@ -82,14 +107,19 @@ pub(super) fn visit(config: &Config, step: usize, layer: usize, result: &LayerRe
 }
 
 /// What the report says of the executed commands of a case that was not made from layers.
-pub(super) fn visits(case: &Case) -> Vec<Visit> {
-    let executed = case.events.iter().filter_map(|event| match &event.result {
-        Some(Outcome::Executed(executed)) => Some(executed),
-        _ => None,
-    });
+pub(super) fn visits(config: &Config, case: &Case) -> Vec<Visit> {
+    let executed = case
+        .events
+        .iter()
+        .filter_map(|event| match (&event.command, &event.result) {
+            (Some(command), Some(Outcome::Executed(executed))) => Some((command, executed)),
+            _ => None,
+        });
     executed
         .enumerate()
-        .map(|(layer, executed)| Visit {
+        .map(|(layer, (command, executed))| Visit {
+            roof: roof(config, command, &executed.sectors, &executed.work),
+            cycles: 0,
             layer,
             tokens: executed.rows.iter().map(|r| r.keys as usize).max().unwrap_or(0),
             heads: executed.head_list.len(),
@@ -104,6 +134,14 @@ pub(super) fn visits(case: &Case) -> Vec<Visit> {
 }
 
 impl RunArgs {
+    /// The memory of the published figures, everything compared.
+    pub(super) fn published() -> Self {
+        RunArgs {
+            latency: 100,
+            ..RunArgs::default()
+        }
+    }
+
     /// Whether the report is for machines.
     pub(super) fn json(&self) -> bool {
         self.json
@@ -119,7 +157,11 @@ impl RunArgs {
         }
     }
 
-    fn rig(&self, config: &Config) -> anyhow::Result<Rig> {
+    /// Builds the core.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub(super) fn rig(&self, config: &Config) -> anyhow::Result<Rig> {
         let checks = if self.checks { Checks::All } else { Checks::None };
         let bar = progress::spinner("building the model of the core");
         let rig = Builder::new()
@@ -151,37 +193,10 @@ impl RunArgs {
     /// When the core cannot be built or the run cannot be made.
     pub(super) fn run(&self, config: &Config, job: Job) -> anyhow::Result<ExitCode> {
         let rig = self.rig(config)?;
-        let commands = job.case.events.iter().filter(|event| event.command.is_some());
-        let bar = progress::bar(commands.count() as u64, "commands");
-        let told = |done| bar.set_position(done as u64);
-        let start = Instant::now();
-        let memory = self.memory();
-        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
-        if let Some(file) = &self.waves {
-            host.system.trace(file)?;
-        }
         if let Some(path) = &self.outputs {
-            let recorded = rig.record(&mut host, &job.case, &told);
-            bar.finish_and_clear();
-            let (ran, case) = recorded?;
-            let file =
-                std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            serde_json::to_writer(std::io::BufWriter::new(file), &case)?;
-            println!(
-                "{}: answers of the RTL to {} commands ({} refused), {} rows, {} words of output",
-                path.display(),
-                ran.executed + ran.refused,
-                ran.refused,
-                ran.rows,
-                ran.words
-            );
-            return Ok(ExitCode::SUCCESS);
+            return self.answers(&rig, &job, path);
         }
-        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &told);
-        bar.finish_and_clear();
-        let (ran, result) = result?;
-        let failure = result.err().map(|wrong| wrong.to_string());
-        let report = self.report(config, job, ran, failure, start.elapsed().as_secs_f64());
+        let report = self.simulate(&rig, job)?;
         if let Some(path) = &self.report {
             std::fs::write(path, report.page()?)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -198,6 +213,52 @@ impl RunArgs {
         })
     }
 
+    /// A host with a core just reset.
+    fn host(&self, rig: &Rig, job: &Job) -> anyhow::Result<Host> {
+        let memory = self.memory();
+        let mut host = rig.host(&memory, &job.case.channel_bases, memory.seed)?;
+        if let Some(file) = &self.waves {
+            host.system.trace(file)?;
+        }
+        Ok(host)
+    }
+
+    /// Runs a job and writes its case with the RTL's answers.
+    fn answers(&self, rig: &Rig, job: &Job, path: &Path) -> anyhow::Result<ExitCode> {
+        let mut host = self.host(rig, job)?;
+        let bar = job.bar();
+        let recorded = rig.record(&mut host, &job.case, &|done| bar.set_position(done as u64));
+        bar.finish_and_clear();
+        let (ran, case) = recorded?;
+        let file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        serde_json::to_writer(std::io::BufWriter::new(file), &case)?;
+        println!(
+            "{}: answers of the RTL to {} commands ({} refused), {} rows, {} words of output",
+            path.display(),
+            ran.executed + ran.refused,
+            ran.refused,
+            ran.rows,
+            ran.words
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Runs a job on a core that is built.
+    ///
+    /// # Errors
+    /// When the run cannot be made.
+    pub(super) fn simulate(&self, rig: &Rig, job: Job) -> anyhow::Result<RunReport> {
+        let mut host = self.host(rig, &job)?;
+        let bar = job.bar();
+        let start = Instant::now();
+        let told = |done| bar.set_position(done as u64);
+        let result = rig.run_on(&mut host, &job.case, job.flow, !self.no_verify, &told);
+        bar.finish_and_clear();
+        let (ran, result) = result?;
+        let failure = result.err().map(|wrong| wrong.to_string());
+        Ok(self.report(&rig.config, job, ran, failure, start.elapsed().as_secs_f64()))
+    }
+
     fn report(
         &self,
         config: &Config,
@@ -209,17 +270,19 @@ impl RunArgs {
         let replay = self.replay(config, &job);
         let summary = &job.case.summary;
         let roof = summary.roof.value();
-        let sum = |f: fn(&crate::golden::roof::Stretch) -> u64, divisor: u32| {
-            summary.stretches.iter().map(f).sum::<u64>() as f64 / f64::from(divisor)
-        };
-        let resources = [
-            ("sectors", sum(|s| s.sectors, config.channels)),
-            ("keys", sum(|s| s.key_products, config.multipliers)),
-            ("scores", sum(|s| s.scores, config.softmax_lanes)),
-            ("values", sum(|s| s.value_products, config.multipliers)),
-        ];
-        let rows: u64 = job.visits.iter().map(|v| v.rows).sum();
-        let maximum: f64 = job.visits.iter().map(|v| v.maximum * v.rows as f64).sum();
+        let mut resources =
+            ["sectors", "keys", "scores", "values"].map(|name| Resource { name, cycles: 0.0 });
+        for stretch in &summary.stretches {
+            let parts = resources.iter_mut().zip(stretch.cycles(config));
+            parts.for_each(|(resource, cycles)| resource.cycles += cycles);
+        }
+        let mut visits = job.visits;
+        if visits.len() == ran.command_cycles.len() {
+            let pairs = visits.iter_mut().zip(&ran.command_cycles);
+            pairs.for_each(|(visit, &cycles)| visit.cycles = cycles);
+        }
+        let rows: u64 = visits.iter().map(|v| v.rows).sum();
+        let maximum: f64 = visits.iter().map(|v| v.maximum * v.rows as f64).sum();
         RunReport {
             title: job.title,
             source: job.source,
@@ -247,7 +310,9 @@ impl RunArgs {
             } else {
                 roof / ran.cycles as f64
             },
-            resources: resources.map(|(name, cycles)| Resource { name, cycles }).to_vec(),
+            resources: resources.to_vec(),
+            stages: ran.stages,
+            timeline: ran.timeline,
             sectors: [
                 "sectors_q",
                 "sectors_k_msb",
@@ -277,7 +342,7 @@ impl RunArgs {
                     most_outstanding: traffic.most_outstanding,
                 })
                 .collect(),
-            visits: job.visits,
+            visits,
             mean_row_maximum: maximum / rows.max(1) as f64,
             simulated_cycles: ran.total_cycles,
             seconds,

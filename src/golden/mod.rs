@@ -30,6 +30,7 @@ pub mod row_writer;
 pub mod rows;
 pub mod sectors;
 pub mod sequence;
+pub mod shape;
 pub mod softmax;
 pub mod state;
 pub mod token_importance;

@@ -376,6 +376,8 @@ pub struct Schedule {
     pub value_bits: Bits,
     /// When V's LSBs are fetched.
     pub value_mode: ValueMode,
+    /// Whether an encoder's tokens attend only to themselves and to those before them.
+    pub causal: bool,
 }
 
 impl Schedule {
@@ -400,6 +402,7 @@ impl Schedule {
             threshold: 0.1,
             value_bits: Bits { msb: 6, lsb: 4 },
             value_mode,
+            causal: false,
         }
     }
 
@@ -488,6 +491,28 @@ pub struct Visit<'a> {
     pub result: &'a LayerResult,
 }
 
+/// Whether so many tokens, query heads and elements a head fit the hardware.
+///
+/// # Errors
+/// One of them does not; says which of `subject`'s.
+pub(super) fn fits(config: &Config, subject: &str, [tokens, heads, dim]: [usize; 3]) -> anyhow::Result<()> {
+    for (what, needed, parameter, built) in [
+        ("tokens", tokens, "max-tokens", config.max_tokens),
+        ("query heads", heads, "max-heads", config.max_heads),
+        ("elements a head", dim, "head-dim", config.head_dim),
+    ] {
+        ensure!(
+            needed <= built as usize,
+            "{subject} has {needed} {what}, more than {parameter} = {built}"
+        );
+    }
+    ensure!(
+        [32, 64, 128].contains(&dim),
+        "{subject} has {dim} elements a head; 32, 64 and 128 are possible"
+    );
+    Ok(())
+}
+
 /// A model quantised and laid out for a schedule, ready to run.
 #[derive(Clone, Debug)]
 pub struct Run<'a> {
@@ -506,21 +531,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// The model does not fit the hardware; a tensor has values that are not finite.
     pub fn new(model: &'a Model, config: &'a Config, schedule: &'a Schedule) -> anyhow::Result<Self> {
-        for (what, needed, parameter, built) in [
-            ("tokens", model.tokens, "max-tokens", config.max_tokens),
-            ("query heads", model.heads, "max-heads", config.max_heads),
-            ("elements a head", model.head_dim, "head-dim", config.head_dim),
-        ] {
-            ensure!(
-                needed <= built as usize,
-                "the model has {needed} {what}, more than {parameter} = {built}"
-            );
-        }
-        ensure!(
-            [32, 64, 128].contains(&model.head_dim),
-            "the model has {} elements a head; 32, 64 and 128 are possible",
-            model.head_dim
-        );
+        fits(config, "the model", [model.tokens, model.heads, model.head_dim])?;
         for (bits, which) in [(schedule.key_bits, "K"), (schedule.value_bits, "V")] {
             let total = bits.msb.saturating_add(bits.lsb);
             ensure!(
@@ -624,7 +635,7 @@ impl<'a> Run<'a> {
             } else {
                 Mode::Summarisation
             },
-            causal: false,
+            causal: schedule.causal && !decoder,
             query: if decoder { length as u32 - 1 } else { 0 },
             head_dim: model.head_dim as u32,
             group: (model.heads / model.kv_heads) as u32,

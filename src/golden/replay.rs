@@ -4,7 +4,7 @@
 use super::cascade::Prune;
 use super::case::{Case, Recorder, StateWrite};
 use super::command::*;
-use super::model::Bits;
+use super::model::{Bits, fits};
 use super::planes::{Region, SECTOR, Tensor, Tensors, plane_bytes};
 use super::quant::Factor;
 use super::sequence::LayerResult;
@@ -275,20 +275,7 @@ pub fn record(
     let heads = trace.steps[0].redo.len() as u32;
     let tokens = most(|step| step.length);
     let dim = trace.steps[0].head_dim;
-    for (what, needed, parameter, built) in [
-        ("tokens", tokens, "max-tokens", config.max_tokens),
-        ("heads", heads, "max-heads", config.max_heads),
-        ("elements a head", dim, "head-dim", config.head_dim),
-    ] {
-        ensure!(
-            needed <= built,
-            "the trace has {needed} {what}, more than {parameter} = {built}"
-        );
-    }
-    ensure!(
-        [32, 64, 128].contains(&dim),
-        "the trace has {dim} elements a head"
-    );
+    fits(config, "the trace", [tokens, heads, dim].map(|n| n as usize))?;
     let same = |step: &Step| step.redo.len() as u32 == heads && step.head_dim == dim;
     ensure!(
         trace.steps.iter().all(same),

@@ -1,7 +1,8 @@
 //! The roof: the least cycles that a run could take on given hardware (§8 of the specification).
 
 use super::command::LayerCommand;
-use super::sequence::LayerResult;
+use super::sectors::Sectors;
+use super::sequence::{LayerResult, Work};
 use crate::config::Config;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,28 @@ pub struct Stretch {
     pub scores: u64,
     /// Kept values × D.
     pub value_products: u64,
+}
+
+impl Stretch {
+    /// Adds an executed command.
+    pub fn add(&mut self, head_dim: u32, sectors: &Sectors, work: &Work) {
+        let dim = u64::from(head_dim);
+        self.sectors += sectors.total();
+        self.key_products += work.keys * dim;
+        self.scores += work.scores;
+        self.value_products += work.kept_values * dim;
+    }
+
+    /// What each resource alone would take, in cycles: sectors, keys, scores, values.
+    pub fn cycles(&self, config: &Config) -> [f64; 4] {
+        let over = |amount: u64, a_cycle: u32| amount as f64 / f64::from(a_cycle);
+        [
+            over(self.sectors, config.channels),
+            over(self.key_products, config.multipliers),
+            over(self.scores, config.softmax_lanes),
+            over(self.value_products, config.multipliers),
+        ]
+    }
 }
 
 /// A non-negative fraction of cycles in lowest terms.
@@ -58,11 +81,7 @@ impl Roof {
         if command.tokens.prune_before.is_some() {
             self.cut();
         }
-        let dim = u64::from(command.head_dim);
-        self.open.sectors += result.sectors.total();
-        self.open.key_products += result.work.keys * dim;
-        self.open.scores += result.work.scores;
-        self.open.value_products += result.work.kept_values * dim;
+        self.open.add(command.head_dim, &result.sectors, &result.work);
         if command.tokens.prune_after.is_some() {
             self.cut();
         }

@@ -1,10 +1,12 @@
 //! Tables and pages for people and machines.
 
 mod depth;
+mod figures;
 mod parameters;
 mod run;
 
 pub use depth::{depth_page, depth_section, depth_table};
+pub use figures::{figures_page, figures_table};
 pub use parameters::{parameters_page, presets_table};
 pub use run::{Channel, Resource, RunReport, Visit};
 

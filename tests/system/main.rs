@@ -6,7 +6,7 @@ mod registers;
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use spatten_gen::bench::system::{Flow, Host, OKAY, QUEUE, Rig, SLVERR, error_code, image};
+use spatten_gen::bench::system::{Flow, Host, OKAY, QUEUE, Ran, Rig, SLVERR, error_code, image};
 use spatten_gen::config::{Config, PRESETS};
 use spatten_gen::golden::case::{Case, Executed, Outcome, Recorder, StateWrite};
 use spatten_gen::golden::command::*;
@@ -33,6 +33,91 @@ fn preset(name: &str) -> Config {
     PRESETS.iter().find(|p| p.name == name).unwrap().config()
 }
 
+/// What the executed commands of a case do: keys through the Q×K array, probabilities into the top-k engine, sectors,
+/// commands.
+fn totals(case: &Case) -> [u64; 4] {
+    let mut totals = [0; 4];
+    for event in &case.events {
+        if let Some(Outcome::Executed(executed)) = &event.result {
+            let kept: u64 = executed.rows.iter().map(|row| u64::from(row.keys)).sum();
+            let all = [executed.work.keys, kept, executed.sectors.total(), 1];
+            totals.iter_mut().zip(all).for_each(|(sum, more)| *sum += more);
+        }
+    }
+    totals
+}
+
+/// Every cycle of every stage is of one kind, and what moved through the stages is what the golden model counts.
+fn stages_agree(config: &Config, ran: &Ran, totals: &[u64; 4]) -> Result<(), String> {
+    for stage in &ran.stages {
+        let cycles = ran.cycles * stage.lanes as u64;
+        if stage.cycles() != cycles || stage.stalled != stage.held_up + stage.waiting {
+            return Err(format!("{stage:?}: not {cycles} cycles"));
+        }
+    }
+    let amount = |name: &str| {
+        let stage = ran.stages.iter().find(|stage| stage.name == name);
+        stage.map_or(u64::MAX, |stage| stage.amount)
+    };
+    let channels = ran
+        .stages
+        .iter()
+        .filter(|stage| stage.lanes == config.channels as usize);
+    if channels.count() < 3 {
+        return Err("the channels are not there".into());
+    }
+    let moved = [
+        amount("qk_array"),
+        amount("topk_engine"),
+        amount("sector requests"),
+        ran.command_cycles.len() as u64,
+    ];
+    if moved != *totals || ran.command_cycles.iter().sum::<u64>() > ran.cycles {
+        return Err(format!(
+            "keys, probabilities, sectors, commands: {moved:?}, not {totals:?}"
+        ));
+    }
+    Ok(())
+}
+
+/// What the stages do is told on every kind of run, and a wrong count is noticed.
+#[test]
+fn stages_are_counted() {
+    let config = preset("tiny");
+    let rig = Rig::new(&builder(), &config, Checks::All, None).unwrap();
+    for mode in [Mode::Summarisation, Mode::Generation] {
+        let case = layer(&config, 5, mode);
+        let (ran, result) = rig
+            .run(&case, &MemoryModel::default(), Flow::Whole, true, &|_| {})
+            .unwrap();
+        result.unwrap();
+        let right = totals(&case);
+        stages_agree(&config, &ran, &right).unwrap();
+        for wrong in 0..right.len() {
+            let mut other = right;
+            other[wrong] += 1;
+            assert!(stages_agree(&config, &ran, &other).is_err(), "{other:?}");
+        }
+        let mut other = ran.clone();
+        other.stages[4].starved += 1;
+        assert!(stages_agree(&config, &other, &right).is_err());
+
+        let timeline = ran.timeline.unwrap();
+        let parts = timeline.stages[0].1.len() as u64;
+        assert!(timeline.period * parts >= ran.cycles && timeline.period * (parts - 2) <= ran.cycles);
+        for (stage, (name, shares)) in ran.stages.iter().zip(&timeline.stages) {
+            assert_eq!(stage.name, *name);
+            // The parts hold all its busy cycles, and those of the registers' set-up, in which only state moves.
+            let busy = shares.iter().sum::<f64>() * (timeline.period * stage.lanes as u64) as f64;
+            assert!(
+                stage.name == "cascade_state" || (busy - stage.busy as f64).abs() < 0.5,
+                "{name}: {busy} cycles, not {}",
+                stage.busy
+            );
+        }
+    }
+}
+
 /// Seeds of a preset: each undisturbed and disturbed, one command at a time and queued.
 fn seeds(name: &str, scope: Scope, seeds: std::ops::Range<u64>) {
     let config = preset(name);
@@ -47,7 +132,12 @@ fn seeds(name: &str, scope: Scope, seeds: std::ops::Range<u64>) {
             (Flow::Queued, Some(seed)),
         ] {
             let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
-            if let Err(wrong) = rig.run(&case, &memory, flow, true, &|_| {}).unwrap().1 {
+            let (ran, result) = rig.run(&case, &memory, flow, true, &|_| {}).unwrap();
+            let wrong = match result {
+                Err(wrong) => Some(wrong.to_string()),
+                Ok(()) => stages_agree(&config, &ran, &totals(&case)).err(),
+            };
+            if let Some(wrong) = wrong {
                 let mut replay = format!("spatten-gen sim --preset {name} --random {seed}");
                 if flow == Flow::Single {
                     replay += " --single";

@@ -58,6 +58,18 @@ pub(super) struct Traffic {
     pub most_outstanding: u64,
 }
 
+#[repr(C)]
+pub(super) struct Activity {
+    pub now: *const u64,
+    pub at_irq: *const u64,
+    pub samples: *const u64,
+    pub done: *const u64,
+    pub fields: u64,
+    pub sample_count: u64,
+    pub period: u64,
+    pub done_count: u64,
+}
+
 /// Bytes of a sector handed over: its address and itself.
 pub(super) const PUT: usize = 8 + 32;
 /// Bytes of a written sector handed back: address, marks, itself.
@@ -79,6 +91,7 @@ pub(super) struct Functions {
     pub clear: unsafe extern "C" fn(*mut c_void, u32),
     pub drain: unsafe extern "C" fn(*mut c_void, u32, *mut *const u8) -> u64,
     pub traffic: unsafe extern "C" fn(*mut c_void, u32, *mut Traffic),
+    pub activity: unsafe extern "C" fn(*mut c_void, *mut Activity),
     _library: libloading::Library,
 }
 
@@ -107,6 +120,7 @@ impl Functions {
                 clear: *library.get(b"spatten_system_clear\0").map_err(error)?,
                 drain: *library.get(b"spatten_system_drain\0").map_err(error)?,
                 traffic: *library.get(b"spatten_system_traffic\0").map_err(error)?,
+                activity: *library.get(b"spatten_system_activity\0").map_err(error)?,
                 _library: library,
             })
         }

@@ -234,6 +234,35 @@ pub struct Traffic {
     pub most_outstanding: u64,
 }
 
+/// What a field of the port `probe` showed: cycles by its four handshake bits, from bit 0 valid and ready of a stage's input,
+/// valid and ready of its output; and the sum of its amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Cycles.
+    pub cycles: [u64; 16],
+    /// Sum of amounts.
+    pub amount: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let pairs = self.cycles.iter_mut().zip(other.cycles);
+        pairs.for_each(|(sum, cycles)| *sum += cycles);
+        self.amount += other.amount;
+    }
+}
+
+/// How [`Tally`]s grew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Cycles from one sample to the next; the first one stands at its end.
+    pub period: u64,
+    /// Of every sample the tallies of all fields, since reset.
+    pub samples: Vec<Vec<Tally>>,
+    /// Cycles in which the first field had a beat at its input.
+    pub done: Vec<u64>,
+}
+
 /// One instance of a built top, with its memory and host. It stays on the thread that made it. After an error it is
 /// broken and does nothing any more.
 pub struct System {
@@ -457,6 +486,46 @@ impl System {
         }
     }
 
+    fn activity<T>(&self, copy: impl FnOnce(&ffi::Activity) -> T) -> T {
+        let mut activity = std::mem::MaybeUninit::<ffi::Activity>::zeroed();
+        // SAFETY: the model is live; the call fills the whole structure, whose arrays live until the next cycle.
+        let activity = unsafe {
+            (self.library.functions.activity)(self.model.pointer(), activity.as_mut_ptr());
+            activity.assume_init()
+        };
+        copy(&activity)
+    }
+
+    /// What the port `probe` showed since reset, field by field; nothing of a top without that port.
+    pub fn tallies(&self) -> Vec<Tally> {
+        // SAFETY: the array has so many fields.
+        self.activity(|a| unsafe { tallies(a.now, a.fields) })
+    }
+
+    /// The same, without the last cycle in which the interrupt line was high and what came after it.
+    pub fn tallies_at_irq(&self) -> Vec<Tally> {
+        // SAFETY: the array has so many fields.
+        self.activity(|a| unsafe { tallies(a.at_irq, a.fields) })
+    }
+
+    /// How the tallies grew since reset.
+    pub fn history(&self) -> History {
+        self.activity(|a| {
+            // SAFETY: the arrays have so many elements.
+            let (flat, done) = unsafe {
+                (
+                    tallies(a.samples, a.fields * a.sample_count),
+                    array(a.done, a.done_count),
+                )
+            };
+            History {
+                period: a.period,
+                samples: flat.chunks(a.fields.max(1) as usize).map(<[_]>::to_vec).collect(),
+                done: done.to_vec(),
+            }
+        })
+    }
+
     fn channel(&self, channel: usize) -> u32 {
         assert!(channel < self.channels(), "there is no channel {channel}");
         channel as u32
@@ -486,4 +555,35 @@ impl System {
             _ => Broken::Stopped(message),
         })
     }
+}
+
+/// An array of the C side.
+///
+/// # Safety
+/// It has so many elements, which nothing changes meanwhile.
+unsafe fn array<'a>(pointer: *const u64, count: u64) -> &'a [u64] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: as the caller says.
+    unsafe { std::slice::from_raw_parts(pointer, count as usize) }
+}
+
+/// Tallies of the C side.
+///
+/// # Safety
+/// There are so many of them, which nothing changes meanwhile.
+unsafe fn tallies(pointer: *const u64, count: u64) -> Vec<Tally> {
+    const SIZE: usize = 17;
+    // SAFETY: as the caller says.
+    let counts = unsafe { array(pointer, count * SIZE as u64) };
+    let tally = |counts: &[u64]| {
+        let mut tally = Tally {
+            amount: counts[16],
+            ..Tally::default()
+        };
+        tally.cycles.copy_from_slice(&counts[..16]);
+        tally
+    };
+    counts.chunks_exact(SIZE).map(tally).collect()
 }

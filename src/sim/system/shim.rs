@@ -21,6 +21,8 @@ pub(super) struct Ports {
     pub id: u32,
     /// Whether there is a port `fault`, the number of the fault to show.
     pub fault: bool,
+    /// Fields of 16 bits of the port `probe`; 0 without that port.
+    pub probes: u32,
 }
 
 impl Ports {
@@ -54,6 +56,7 @@ impl Ports {
             address: of("araddr"),
             id: of("arid"),
             fault: width("fault").is_some(),
+            probes: width("probe").unwrap_or(0) / 16,
         };
         let legal = channels > 0
             && ports.data >= 64
@@ -122,11 +125,19 @@ pub(super) fn header(ports: &Ports, reset: Reset) -> String {
         address,
         id,
         fault,
+        probes,
     } = ports;
     let set_fault = if *fault {
         "t.fault = n;"
     } else {
         "(void)t, (void)n;"
+    };
+    let probe = match probes {
+        0 => String::new(),
+        _ => format!(
+            "    static void probe(Vdut& t, uint32_t* w) {{ spatten::load<{}>(t.probe, w); }}\n",
+            16 * probes
+        ),
     };
     let bytes = data / 8;
     let mut text = format!(
@@ -137,7 +148,8 @@ struct Dut : spatten::Wrapper<Vdut> {{
     using Wrapper::Wrapper;
     static constexpr uint32_t kDataBytes = {bytes};
     static constexpr uint32_t kAddressBits = {address};
-{clock_and_reset}    static bool irq(Vdut& t) {{ return t.irq; }}
+    static constexpr uint32_t kProbes = {probes};
+{probe}{clock_and_reset}    static bool irq(Vdut& t) {{ return t.irq; }}
     static void fault(Vdut& t, uint32_t n) {{ {set_fault} }}
 "#
     );
