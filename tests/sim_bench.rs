@@ -20,6 +20,14 @@ fn thorough() -> bool {
     std::env::var_os("SPATTEN_THOROUGH").is_some()
 }
 
+/// The benches that the run takes: those of the blocks that `SPATTEN_BLOCKS` names, with commas between them, or all.
+fn benches() -> Vec<&'static dyn Bench> {
+    let named = std::env::var("SPATTEN_BLOCKS").unwrap_or_default();
+    let blocks: Vec<&str> = named.split(',').filter(|name| !name.is_empty()).collect();
+    let taken = |bench: &&'static dyn Bench| blocks.is_empty() || blocks.contains(&bench.block());
+    BENCHES.iter().copied().filter(taken).collect()
+}
+
 /// So many of `all`, the first and the last among them, evenly spread.
 fn spread<T>(all: Vec<T>, most: usize) -> Vec<T> {
     if all.len() <= most {
@@ -72,11 +80,8 @@ fn what_is_spread_has_both_ends() {
 
 /// Every bench with each of its points that this run takes.
 fn points() -> Vec<(&'static dyn Bench, Point)> {
-    let points = |bench: &&'static dyn Bench| {
-        let bench = *bench;
-        points_of(bench).into_iter().map(move |point| (bench, point))
-    };
-    BENCHES.iter().flat_map(points).collect()
+    let points = |bench: &'static dyn Bench| points_of(bench).into_iter().map(move |point| (bench, point));
+    benches().into_iter().flat_map(points).collect()
 }
 
 #[test]
@@ -99,9 +104,9 @@ fn every_block_matches_its_model() {
 #[test]
 fn every_comparison_fires() {
     let builder = Builder::new().unwrap();
-    BENCHES.par_iter().with_max_len(1).for_each(|bench| {
+    benches().into_par_iter().with_max_len(1).for_each(|bench| {
         let point = &bench.points().unwrap()[0];
-        let rig = Rig::new(&builder, *bench, point, None).unwrap();
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
         rig.show_that_checks_fire(1, bench.rows_per_run(), 200).unwrap();
     });
 }
@@ -109,9 +114,9 @@ fn every_comparison_fires() {
 #[test]
 fn faults_are_noticed() {
     let builder = Builder::new().unwrap();
-    let faults: Vec<(&'static dyn Bench, Mutant)> = BENCHES
-        .iter()
-        .flat_map(|b| faults_of(*b).into_iter().map(|mutant| (*b, mutant)))
+    let faults: Vec<(&'static dyn Bench, Mutant)> = benches()
+        .into_iter()
+        .flat_map(|b| faults_of(b).into_iter().map(move |mutant| (b, mutant)))
         .collect();
     let survivors: Vec<String> = faults
         .par_iter()
@@ -126,14 +131,14 @@ fn faults_are_noticed() {
 #[test]
 fn latencies_are_as_stated() {
     let builder = Builder::new().unwrap();
-    for bench in BENCHES {
+    for bench in benches() {
         let module = rtl::module(bench.block()).unwrap();
-        for point in points_of(*bench) {
+        for point in points_of(bench) {
             let stated = module.latencies(&point.config);
             if stated.is_empty() {
                 continue;
             }
-            let rig = Rig::new(&builder, *bench, &point, None).unwrap();
+            let rig = Rig::new(&builder, bench, &point, None).unwrap();
             let case: Case = rig.case(0, 1).unwrap();
             let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
             for latency in stated {
