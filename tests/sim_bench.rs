@@ -6,9 +6,11 @@ use spatten_gen::bench::measure::Selection;
 use spatten_gen::bench::plane_fetcher::one_vector;
 use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
+use spatten_gen::bench::value_buffer::one_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
 use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
+use spatten_gen::rtl::value_buffer;
 use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
@@ -362,6 +364,43 @@ fn the_plane_fetcher_takes_the_cycles_that_its_header_states() {
                 stated + latency.max(tag),
                 "{name}, memory latency {latency}"
             );
+        }
+    }
+}
+
+/// What the header of `value_buffer` states: from a row's only beat to its values, when its list is there.
+#[test]
+fn the_value_buffer_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("value_buffer").unwrap();
+    for name in ["tiny", "one-vector", "one-long-vector", "three-vectors"] {
+        let point = &bench::points(bench, Some(name)).unwrap()[0];
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
+        for through in [false, true] {
+            let case = one_row(rig.interface(), &point.config, through);
+            // The list first.
+            let pacing = Pacing {
+                inputs: vec![Pace::Always, Pace::Hold { cycles: 50 }],
+                ..Pacing::full_speed()
+            };
+            let outcome = rig.run(&case, &pacing).unwrap();
+            bench::check(&case, &outcome).unwrap();
+            let stated = if through { 1 } else { value_buffer::latency(&point.config) };
+            assert_eq!(outcome.ones("waiting"), u64::from(stated), "{name}, through: {through}");
+        }
+    }
+}
+
+/// What the headers of `vector_addresses`, `sector_crossbar` and `beat_splitter` state, at every point of their benches.
+#[test]
+fn the_parts_of_the_memory_side_keep_what_their_headers_state() {
+    let builder = Builder::new().unwrap();
+    for block in ["vector_addresses", "sector_crossbar", "beat_splitter"] {
+        let bench = bench::bench(block).unwrap();
+        let measured = bench.measure(&builder, &Selection::default(), &|_| ()).unwrap();
+        assert!(!measured.is_empty());
+        for figures in measured {
+            assert_eq!(figures.broken().count(), 0, "{block}: {figures:?}");
         }
     }
 }
