@@ -413,9 +413,11 @@ impl<'a> Follower<'a> {
                 slices.push(&[]);
             }
             let mut gathered = 0;
-            for (pass, &ids) in slices.iter().enumerate() {
-                gathered += ids.len();
-                let list_end = number == beats.len() - 1 && pass == slices.len() - 1;
+            for (index, &ids) in slices.iter().enumerate() {
+                // A beat of vectors takes so many slices; at larger dimensions ids make several of them.
+                let pass = index % passes as usize;
+                gathered = if pass == 0 { 0 } else { gathered } + ids.len();
+                let list_end = number == beats.len() - 1 && index == slices.len() - 1;
                 let beat_end = list_end || pass + 1 == passes as usize;
                 let msbs = list.msb.count > 0;
                 let lsbs = list.lsb.count > 0;

@@ -35,7 +35,7 @@ module tb_read_check #(
   integer              number;  // of the beat in its burst
   integer              part;  // of the sector: the beat that comes next
   reg     [ADDR_W-1:0] at;
-  reg     [ADDR_W-1:0] before;  // address of the beats that came last
+  reg     [ADDR_W-1:0] latest;  // address of the beats that came last
   integer              same;  // so many of them
   integer              wanted;  // requests in it
 
@@ -79,20 +79,20 @@ module tb_read_check #(
             asked_out = asked_out + 1;
           end
         end else begin
-          // The requests before this one are all there.
-          if (same != 0 && !in_beat(at, before)) begin
+          // The requests for the beats that came last are all there.
+          if (same != 0 && !in_beat(at, latest)) begin
             wanted = 0;
-            while (asked_out != asked_in && in_beat(asked[asked_out%DEPTH], before)) begin
+            while (asked_out != asked_in && in_beat(asked[asked_out%DEPTH], latest)) begin
               wanted = wanted + 1;
               asked_out = asked_out + 1;
             end
             if (same > wanted || 2 * same < wanted)
-              $display("CHECK %m: %0d beats are read at %0h for %0d sectors", same, before, wanted);
+              $display("CHECK %m: %0d beats are read at %0h for %0d sectors", same, latest, wanted);
             same = 0;
           end
           if (asked_out == asked_in || !in_beat(asked[asked_out%DEPTH], at))
             $display("CHECK %m: a beat is read at %0h, which nobody asked for there", at);
-          before = at;
+          latest = at;
           same = same + 1;
         end
       end
