@@ -6,9 +6,11 @@ use spatten_gen::bench::measure::Selection;
 use spatten_gen::bench::plane_fetcher::one_vector;
 use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
+use spatten_gen::bench::value_buffer::one_row;
 use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
 use spatten_gen::rtl;
 use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
+use spatten_gen::rtl::value_buffer;
 use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
@@ -18,6 +20,14 @@ const FAULTS: usize = 3;
 /// Whether the run takes all points and faults there are: `SPATTEN_THOROUGH=1`.
 fn thorough() -> bool {
     std::env::var_os("SPATTEN_THOROUGH").is_some()
+}
+
+/// The benches that the run takes: those of the blocks that `SPATTEN_BLOCKS` names, with commas between them, or all.
+fn benches() -> Vec<&'static dyn Bench> {
+    let named = std::env::var("SPATTEN_BLOCKS").unwrap_or_default();
+    let blocks: Vec<&str> = named.split(',').filter(|name| !name.is_empty()).collect();
+    let taken = |bench: &&'static dyn Bench| blocks.is_empty() || blocks.contains(&bench.block());
+    BENCHES.iter().copied().filter(taken).collect()
 }
 
 /// So many of `all`, the first and the last among them, evenly spread.
@@ -72,11 +82,8 @@ fn what_is_spread_has_both_ends() {
 
 /// Every bench with each of its points that this run takes.
 fn points() -> Vec<(&'static dyn Bench, Point)> {
-    let points = |bench: &&'static dyn Bench| {
-        let bench = *bench;
-        points_of(bench).into_iter().map(move |point| (bench, point))
-    };
-    BENCHES.iter().flat_map(points).collect()
+    let points = |bench: &'static dyn Bench| points_of(bench).into_iter().map(move |point| (bench, point));
+    benches().into_iter().flat_map(points).collect()
 }
 
 #[test]
@@ -99,9 +106,9 @@ fn every_block_matches_its_model() {
 #[test]
 fn every_comparison_fires() {
     let builder = Builder::new().unwrap();
-    BENCHES.par_iter().with_max_len(1).for_each(|bench| {
+    benches().into_par_iter().with_max_len(1).for_each(|bench| {
         let point = &bench.points().unwrap()[0];
-        let rig = Rig::new(&builder, *bench, point, None).unwrap();
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
         rig.show_that_checks_fire(1, bench.rows_per_run(), 200).unwrap();
     });
 }
@@ -109,9 +116,9 @@ fn every_comparison_fires() {
 #[test]
 fn faults_are_noticed() {
     let builder = Builder::new().unwrap();
-    let faults: Vec<(&'static dyn Bench, Mutant)> = BENCHES
-        .iter()
-        .flat_map(|b| faults_of(*b).into_iter().map(|mutant| (*b, mutant)))
+    let faults: Vec<(&'static dyn Bench, Mutant)> = benches()
+        .into_iter()
+        .flat_map(|b| faults_of(b).into_iter().map(move |mutant| (b, mutant)))
         .collect();
     let survivors: Vec<String> = faults
         .par_iter()
@@ -126,14 +133,14 @@ fn faults_are_noticed() {
 #[test]
 fn latencies_are_as_stated() {
     let builder = Builder::new().unwrap();
-    for bench in BENCHES {
+    for bench in benches() {
         let module = rtl::module(bench.block()).unwrap();
-        for point in points_of(*bench) {
+        for point in points_of(bench) {
             let stated = module.latencies(&point.config);
             if stated.is_empty() {
                 continue;
             }
-            let rig = Rig::new(&builder, *bench, &point, None).unwrap();
+            let rig = Rig::new(&builder, bench, &point, None).unwrap();
             let case: Case = rig.case(0, 1).unwrap();
             let outcome = rig.run(&case, &Pacing::full_speed()).unwrap();
             for latency in stated {
@@ -357,6 +364,43 @@ fn the_plane_fetcher_takes_the_cycles_that_its_header_states() {
                 stated + latency.max(tag),
                 "{name}, memory latency {latency}"
             );
+        }
+    }
+}
+
+/// What the header of `value_buffer` states: from a row's only beat to its values, when its list is there.
+#[test]
+fn the_value_buffer_takes_the_cycles_that_its_header_states() {
+    let builder = Builder::new().unwrap();
+    let bench = bench::bench("value_buffer").unwrap();
+    for name in ["tiny", "one-vector", "one-long-vector", "three-vectors"] {
+        let point = &bench::points(bench, Some(name)).unwrap()[0];
+        let rig = Rig::new(&builder, bench, point, None).unwrap();
+        for through in [false, true] {
+            let case = one_row(rig.interface(), &point.config, through);
+            // The list first.
+            let pacing = Pacing {
+                inputs: vec![Pace::Always, Pace::Hold { cycles: 50 }],
+                ..Pacing::full_speed()
+            };
+            let outcome = rig.run(&case, &pacing).unwrap();
+            bench::check(&case, &outcome).unwrap();
+            let stated = if through { 1 } else { value_buffer::latency(&point.config) };
+            assert_eq!(outcome.ones("waiting"), u64::from(stated), "{name}, through: {through}");
+        }
+    }
+}
+
+/// What the headers of `vector_addresses`, `sector_crossbar` and `beat_splitter` state, at every point of their benches.
+#[test]
+fn the_parts_of_the_memory_side_keep_what_their_headers_state() {
+    let builder = Builder::new().unwrap();
+    for block in ["vector_addresses", "sector_crossbar", "beat_splitter"] {
+        let bench = bench::bench(block).unwrap();
+        let measured = bench.measure(&builder, &Selection::default(), &|_| ()).unwrap();
+        assert!(!measured.is_empty());
+        for figures in measured {
+            assert_eq!(figures.broken().count(), 0, "{block}: {figures:?}");
         }
     }
 }

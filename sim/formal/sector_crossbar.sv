@@ -1,7 +1,8 @@
 // sector_crossbar with one or two channels: each sector that comes back goes to the port and the slot that asked for it, once,
 // and none is lost, whatever the ports ask, whenever the channels take and answer, and whatever clear does.
 //
-// A channel answers with low bits of the sector's number, so that a sector that goes astray shows. Loss: when nothing has
+// A channel answers with low bits of the sector's number, so that a sector that goes astray shows; sectors differ in no
+// other bits, so that the others need not be followed. Loss: when nothing has
 // been offered, asked or answered for a while, no slot waits any more.
 module proof #(
     parameter PORTS    = 2,
@@ -166,7 +167,7 @@ module proof #(
     for (c = 0; c < CHANNELS; c = c + 1) begin
       over[c] = owed[c*4+:4] >= OWED;
       changed[c] = request_stalled[c] && !(request_valid[c]
-          && request_address[c*ADDR_W+:ADDR_W] == address_held[c*ADDR_W+:ADDR_W]);
+          && request_address[c*ADDR_W+5+:2] == address_held[c*ADDR_W+5+:2]);
     end
     all_wait = 1'b1;
     for (p = 0; p < PORTS; p = p + 1) begin

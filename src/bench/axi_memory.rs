@@ -14,6 +14,17 @@ pub(super) const SOURCE: &str = include_str!(concat!(
     "/templates/tb/tb_axi_memory.sv"
 ));
 
+/// The check that nothing else is read than what was asked for.
+const READ_CHECK: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/templates/tb/tb_read_check.sv"
+));
+
+/// What a bench with the memory adds to its design.
+pub(super) fn sources() -> [(String, String); 2] {
+    [("tb_axi_memory.sv", SOURCE), ("tb_read_check.sv", READ_CHECK)].map(|(name, text)| (name.into(), text.into()))
+}
+
 /// The AXI4 ports of the memory that a master drives.
 const DRIVEN: &[&str] = &[
     "arvalid", "arid", "araddr", "arlen", "arsize", "arburst", "arlock", "arcache", "arprot", "arqos",
@@ -111,7 +122,7 @@ pub(super) fn surround(
     let top = format!("{}_fed", design.top);
     let text = rtl::render_template(template, &context).with_context(|| format!("`{top}`"))?;
     design.sources.push((format!("{top}.sv"), text));
-    design.sources.push(("tb_axi_memory.sv".into(), SOURCE.into()));
+    design.sources.extend(sources());
     design.top = top;
     design.interface = interface;
     Ok(())

@@ -9,6 +9,7 @@ mod axi_memory;
 pub mod core_faults;
 mod core_testbench;
 pub mod datapath;
+mod fetch_parts;
 mod lists;
 pub mod measure;
 mod primitives;
@@ -180,6 +181,10 @@ macro_rules! declare_benches {
             &primitives::StreamReg,
             &primitives::StreamFifo,
             &primitives::LaneGearbox,
+            &fetch_parts::VectorAddresses,
+            &fetch_parts::SectorCrossbar,
+            &fetch_parts::BeatSplitter,
+            &fetch_parts::PickQueue,
             $($found)*
         ];
     };

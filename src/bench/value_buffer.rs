@@ -170,7 +170,10 @@ impl Bench for ValueBuffer {
         design
             .interface
             .ports
-            .push((Direction::In, Field::new("draw", 32)));
+            .extend([
+                (Direction::In, Field::new("draw", 32)),
+                (Direction::Out, Field::new("waiting", 1)),
+            ]);
         Ok(())
     }
 
@@ -557,6 +560,23 @@ impl Bench for ValueBuffer {
     fn rows_per_run(&self) -> usize {
         40
     }
+}
+
+/// A case of one row of one beat, whose list is stored or passed through.
+pub fn one_row(interface: &Interface, config: &Config, through: bool) -> Case {
+    let mut random = Random::seed_from_u64(1);
+    let mut case = Case::new(interface);
+    case.port("draw", 0);
+    let list = List {
+        open: false,
+        ..List::random(config, 0, 1, through, &mut random)
+    };
+    let picks = Picks {
+        open: false,
+        ..Picks::random(1, 1, config, 1, &mut random)
+    };
+    put_run(&mut case, config, &list, &[picks], 1);
+    case
 }
 
 const COST: &str = "cycles % of ideal";

@@ -21,6 +21,8 @@ const AHEAD: u32 = 16;
 const PORT_QUEUE: u32 = 4;
 /// Requests of one class that wait for a channel.
 const CHANNEL_QUEUE: u32 = 16;
+/// Parts of the ports that short lists begin with in turn, a power of two: with 4, lists of 20 vectors use 16 lanes evenly.
+const TURNS: u32 = 4;
 /// Sectors of one class that wait beside a channel for their ports.
 const RETURN_QUEUE: u32 = 4;
 
@@ -194,6 +196,17 @@ impl Shape {
         lane_bits(self.slots)
     }
 
+    /// Parts into which lanes and ports are divided alike: each list has the ports of another part for its first lanes.
+    pub(crate) fn turns(&self) -> u32 {
+        let divides = |turns: &u32| self.lanes % turns == 0 && self.ports % turns == 0;
+        [TURNS, TURNS / 2].into_iter().find(divides).unwrap_or(1)
+    }
+
+    /// Bits of the number of a part.
+    pub(crate) fn origin_w(&self) -> u32 {
+        lane_bits(self.turns())
+    }
+
     pub(crate) fn rot_w(&self) -> u32 {
         lane_bits(self.rot_max)
     }
@@ -286,6 +299,8 @@ impl Shape {
             ("local_w", self.local_w),
             ("slot_w", self.slot_w()),
             ("rot_w", self.rot_w()),
+            ("turns", self.turns()),
+            ("origin_w", self.origin_w()),
             ("step_w", self.step_w()),
             ("pass_w", self.pass_w()),
             ("member_w", self.member_w()),
@@ -439,13 +454,14 @@ impl Module for PlaneFetcher {
         let fifo =
             |width: u64, depth: u32| Ram1r1w.cost(config, &[("WIDTH", width), ("DEPTH", depth.into())]);
         let common = lanes * (t_w + rot_w);
+        let origin_w = u64::from(shape.origin_w());
         let ask = ctx_w + 1 + u64::from(shape.fetched_w()) + common + gens * (t_w + sector_w);
         let side = 6 + shape.count_w() + shape.pass_w() + 2 * count_bits(config.width);
         VectorAddresses.cost(config, &[])
             + SectorCrossbar.cost(config, &[])
             + FetchPort.cost(config, &[]) * u64::from(shape.ports)
             + fifo(ask, AHEAD)
-            + fifo(ctx_w + u64::from(side) + common + gens * (t_w + 3), shape.groups)
+            + fifo(origin_w + ctx_w + u64::from(side) + common + gens * (t_w + 3), shape.groups)
     }
 }
 

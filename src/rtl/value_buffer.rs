@@ -21,7 +21,7 @@ struct Dim {
 }
 
 /// From a row's only beat to its values: decoded, sorted, chosen, read.
-fn latency(config: &Config) -> u32 {
+pub fn latency(config: &Config) -> u32 {
     config.ram_latency + 4
 }
 

@@ -41,6 +41,7 @@ impl Module for VectorAddresses {
                 Field::lanes("group_word", gens, 3),
                 Field::lanes("group_total", lanes, shape.t_w),
                 Field::lanes("group_start", lanes, shape.rot_w()),
+                Field::new("group_origin", shape.origin_w()),
                 Field::new("group_fetched", shape.fetched_w()),
                 Field::new("group_lsb", 1),
                 Field::new("group_dim", 2),

@@ -122,6 +122,20 @@ module axi_reader_fed #(
       {{ memory_axi }}
   );
 
+  tb_read_check #(
+      .DATA_W({{ data_w }}),
+      .ADDR_W({{ addr_w }})
+  ) read_check (
+      .clk(clk),
+      .forget(reset || !stopped),
+      .request(request_valid && request_ready),
+      .request_address(base + request_address),
+      .burst(burst),
+      .burst_address(m_axi_araddr),
+      .burst_len(m_axi_arlen),
+      .beat(beat)
+  );
+
   assign burst = m_axi_arvalid && m_axi_arready;
   assign beat  = m_axi_rvalid && m_axi_rready;
 
