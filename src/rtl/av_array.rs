@@ -191,7 +191,7 @@ impl Shape {
 
     /// Cycles from a row's last beat to its first output beat.
     fn latency(&self, config: &Config) -> u32 {
-        1 + self.stages() + self.out_stages() + config.ram_latency + 2
+        self.stages() + self.out_stages() + config.ram_latency + 2
     }
 }
 
@@ -213,7 +213,7 @@ impl Module for AvArray {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["stream_reg", "av_column", "av_rescale", "stream_fifo"]
+        &["av_column", "av_rescale", "stream_fifo"]
     }
 
     fn interface(&self, config: &Config, overrides: &[(&str, u64)]) -> Interface {
@@ -298,24 +298,19 @@ impl Module for AvArray {
 
     fn latencies(&self, config: &Config) -> Vec<Latency> {
         let cycles = Shape::new(config).latency(config);
-        vec![
-            Latency {
-                from: "prob",
+        ["prob", "value"]
+            .map(|from| Latency {
+                from,
                 to: "pop",
                 cycles,
-            },
-            Latency {
-                from: "value",
-                to: "pop",
-                cycles: cycles - 1,
-            },
-        ]
+            })
+            .to_vec()
     }
 
     fn cost(&self, config: &Config, overrides: &[(&str, u64)]) -> Cost {
         let shape = Shape::new(config);
         let ctx_w = self.interface(config, overrides).parameter("CTX_W");
-        let latency = shape.stages() + shape.out_stages() + config.ram_latency + 2;
+        let latency = shape.latency(config);
         let pop_w = ctx_w + 1 + u64::from(config.output_lanes() * config.out_width);
         let pop_depth = latency + MOST_BEATS;
         let magnitude_w = ctx_w + u64::from(magnitude_bits(config));

@@ -13,8 +13,8 @@
 //              values gives zeros. magnitude: one beat a row. Both carry the row's ctx; neither waits for the other.
 // Protocol     valid/ready on all sides: valid never waits for ready, and a payload offered stays until it is taken. Nothing
 //              stalls inside: the last beat of a row waits at the input until both output FIFOs have room for the row.
-// Latency      with the value beat there, a row whose last prob beat is accepted in cycle t is offered on pop from cycle
-//              t+{{ latency }} on, on magnitude D/{{ output_lanes }}-1 cycles after t+{{ magnitude_latency }}. The value of a prob beat is accepted a cycle after it.
+// Latency      a row whose last beats of prob and value come in cycle t is offered on pop from cycle t+{{ latency }} on, on
+//              magnitude D/{{ output_lanes }}-1 cycles after t+{{ magnitude_latency }}. A beat of prob may be accepted before its value, and never after it.
 // Throughput   a beat every cycle, all multipliers at work, and no bubble between rows, as long as the outputs are taken.
 //              From a row's last beat to the last beat of the next row it takes at least the D/{{ output_lanes }} cycles in which the first
 //              leaves: rows of one D take max(beats, D/{{ output_lanes }}) cycles each.
@@ -109,18 +109,27 @@ module av_array #(
   wire [             5:0] head_shift;
   wire [       CTX_W-1:0] head_ctx;
 
-  stream_reg #(
-      .WIDTH(INFO_W + 1 + COUNT_W + LANES * PROB_W)
-  ) u_prob_reg (
-      .clk       (clk),
-      .{{ rst.port }}({{ rst.port }}),
-      .push_valid(prob_valid),
-      .push_ready(prob_ready),
-      .push_data ({prob_ctx, prob_shift, prob_mant, {% if folds > 0 %}prob_dim, {% endif %}prob_last, prob_count, prob_probs}),
-      .pop_valid (head_valid),
-      .pop_ready (head_ready),
-      .pop_data  ({head_ctx, head_shift, head_mant, {% if folds > 0 %}head_dim, {% endif %}head_last, head_count, head_probs})
-  );
+  // A beat enters in the cycle in which it comes, with its value; one that has to wait does so in a register, for
+  // prob_ready not to follow the other stream.
+  localparam BEAT_W = INFO_W + 1 + COUNT_W + LANES * PROB_W;
+
+  wire [BEAT_W-1:0] prob_beat = {
+    prob_ctx, prob_shift, prob_mant, {% if folds > 0 %}prob_dim, {% endif %}prob_last, prob_count, prob_probs
+  };
+  reg               parked_q;
+  reg  [BEAT_W-1:0] parked_beat_q;
+
+  assign prob_ready = !parked_q;
+  assign head_valid = parked_q || prob_valid;
+  assign {head_ctx, head_shift, head_mant, {% if folds > 0 %}head_dim, {% endif %}head_last, head_count, head_probs} =
+      parked_q ? parked_beat_q : prob_beat;
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) parked_q <= 1'b0;
+    else parked_q <= head_valid && !head_ready;
+  end
+
+  always @(posedge clk) if (!parked_q) parked_beat_q <= prob_beat;
 
   // A row's end is admitted when its results have a place in both output FIFOs, and when the row before it will have left
   // the holding register by the time this one gets there.
