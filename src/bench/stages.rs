@@ -1,6 +1,6 @@
 //! What the stages of the core do in each cycle: at work, with nothing to take, or held up.
 //!
-//! The core itself does not count this. [`probe`] puts it into a module that brings the handshakes of its inner streams
+//! The core itself does not count this. `probe` puts it into a module that brings the handshakes of its inner streams
 //! out, and the simulation counts them, so the emitted Verilog is the same with and without.
 
 use crate::config::Config;

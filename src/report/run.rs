@@ -28,7 +28,8 @@ pub struct Visit {
     pub values: u64,
     /// Mean of the largest probability of a row, as a fraction of 1.
     pub maximum: f64,
-    /// Cycles from the end of the command before it to its own end; 0 where that is not known.
+    /// Cycles from the end of the command before it to its own end; 0 where that is not known. Commands overlap, so this is
+    /// not what it took.
     pub cycles: u64,
     /// Least cycles that it would take by itself.
     pub roof: f64,
@@ -125,8 +126,6 @@ struct Layer {
     rows: u64,
     redone: u64,
     sectors: u64,
-    cycles: u64,
-    roof: f64,
 }
 
 /// `part` of `whole`, in percent; 0 of nothing.
@@ -156,8 +155,6 @@ impl RunReport {
             layer.rows += visit.rows;
             layer.redone += visit.redone;
             layer.sectors += visit.sectors;
-            layer.cycles += visit.cycles;
-            layer.roof += visit.roof;
         }
         for layer in &mut layers {
             layer.tokens /= layer.runs.max(1.0);
@@ -296,7 +293,6 @@ impl RunReport {
             .collect();
         context.insert("streams", &bars(&streams, total as f64, "sectors"));
         let layers = self.layers();
-        context.insert("shares", "");
         let mut plot =
             |name: &'static str, class: &str, axis: &str, unit: &str, value: &dyn Fn(&Layer) -> f64| {
                 let values: Vec<f64> = layers.iter().map(value).collect();
@@ -310,11 +306,6 @@ impl RunReport {
         plot("read", "c1", "layer", " sectors", &|l| {
             l.sectors as f64 / l.runs.max(1.0)
         });
-        if layers.iter().any(|l| l.cycles > 0) {
-            plot("shares", "c0", "layer", " %", &|l| {
-                percent(l.roof, l.cycles as f64)
-            });
-        }
         let balance: Vec<f64> = self
             .channels
             .iter()
@@ -523,7 +514,7 @@ fn bars(items: &[(String, f64)], whole: f64, unit: &str) -> String {
 /// A column for each number, from 0 to the largest.
 fn columns(values: &[f64], class: &str, axis: &str, unit: &str) -> String {
     let most = values.iter().copied().fold(0.0, f64::max);
-    let width = (388.0 / values.len().max(1) as f64).min(56.0);
+    let width = (378.0 / values.len().max(1) as f64).min(56.0);
     let mut svg = "<svg viewBox='0 0 440 146' role='img'>".to_owned();
     let top = if most > 0.0 { most } else { 1.0 };
     for (i, value) in values.iter().enumerate() {
@@ -531,7 +522,7 @@ fn columns(values: &[f64], class: &str, axis: &str, unit: &str) -> String {
         let _ = write!(
             svg,
             "<rect class='{class}' x='{:.1}' y='{:.1}' width='{:.1}' height='{:.1}' rx='1.5'><title>{axis} {i}: {}{unit}</title></rect>",
-            48.0 + width * i as f64,
+            58.0 + width * i as f64,
             124.0 - height,
             (width - 2.0).max(0.8),
             height.max(0.5),
@@ -544,16 +535,16 @@ fn columns(values: &[f64], class: &str, axis: &str, unit: &str) -> String {
     } else {
         format!(
             "<text x='{:.0}' y='140' text-anchor='end'>{last}</text>",
-            46.0 + width * values.len() as f64
+            56.0 + width * values.len() as f64
         )
     };
     let _ = write!(
         svg,
-        "<line class='track' x1='44' y1='124.5' x2='438' y2='124.5'/>\
-         {}<text x='40' y='128' text-anchor='end'>0</text>\
-         <text x='438' y='11' class='unit' text-anchor='end'>{}</text><text x='48' y='140'>{axis} 0</text>{end}</svg>",
+        "<line class='track' x1='54' y1='124.5' x2='438' y2='124.5'/>\
+         {}<text x='50' y='128' text-anchor='end'>0</text>\
+         <text x='438' y='11' class='unit' text-anchor='end'>{}</text><text x='58' y='140'>{axis} 0</text>{end}</svg>",
         if most > 0.0 {
-            format!("<text x='40' y='22' text-anchor='end'>{}</text>", number(most))
+            format!("<text x='50' y='22' text-anchor='end'>{}</text>", number(most))
         } else {
             "<text x='240' y='76' text-anchor='middle'>none</text>".into()
         },
