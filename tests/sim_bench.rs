@@ -385,8 +385,16 @@ fn the_value_buffer_takes_the_cycles_that_its_header_states() {
             };
             let outcome = rig.run(&case, &pacing).unwrap();
             bench::check(&case, &outcome).unwrap();
-            let stated = if through { 1 } else { value_buffer::latency(&point.config) };
-            assert_eq!(outcome.ones("waiting"), u64::from(stated), "{name}, through: {through}");
+            let stated = if through {
+                1
+            } else {
+                value_buffer::latency(&point.config)
+            };
+            assert_eq!(
+                outcome.ones("waiting"),
+                u64::from(stated),
+                "{name}, through: {through}"
+            );
         }
     }
 }
