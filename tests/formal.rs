@@ -351,7 +351,6 @@ fn sector_crossbar_channels() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
 fn sector_crossbar_ports_and_channels() {
     crossbar("all", 2, 2, 1).holds();
 }

@@ -113,6 +113,26 @@ fn every_comparison_fires() {
     });
 }
 
+/// Also of those faults that only a thorough run tries.
+#[test]
+fn every_fault_has_its_place() {
+    for bench in benches() {
+        let block = rtl::module(bench.block()).unwrap();
+        let points = bench.points().unwrap();
+        let sources: Vec<_> = points
+            .iter()
+            .map(|point| rtl::sources_of(block, &point.config).unwrap())
+            .collect();
+        for mutant in bench.mutants() {
+            let of_module = |source: &&rtl::Source| source.module == mutant.module;
+            let texts = sources.iter().filter_map(|all| all.iter().find(of_module));
+            let times: Vec<usize> = texts.map(|s| s.text.matches(mutant.find).count()).collect();
+            let places = times.iter().all(|&times| times <= 1) && times.contains(&1);
+            assert!(places, "{}: {mutant} occurs {times:?} times at its points", bench.block());
+        }
+    }
+}
+
 #[test]
 fn faults_are_noticed() {
     let builder = Builder::new().unwrap();
@@ -385,8 +405,16 @@ fn the_value_buffer_takes_the_cycles_that_its_header_states() {
             };
             let outcome = rig.run(&case, &pacing).unwrap();
             bench::check(&case, &outcome).unwrap();
-            let stated = if through { 1 } else { value_buffer::latency(&point.config) };
-            assert_eq!(outcome.ones("waiting"), u64::from(stated), "{name}, through: {through}");
+            let stated = if through {
+                1
+            } else {
+                value_buffer::latency(&point.config)
+            };
+            assert_eq!(
+                outcome.ones("waiting"),
+                u64::from(stated),
+                "{name}, through: {through}"
+            );
         }
     }
 }

@@ -22,7 +22,8 @@ const READ_CHECK: &str = include_str!(concat!(
 
 /// What a bench with the memory adds to its design.
 pub(super) fn sources() -> [(String, String); 2] {
-    [("tb_axi_memory.sv", SOURCE), ("tb_read_check.sv", READ_CHECK)].map(|(name, text)| (name.into(), text.into()))
+    [("tb_axi_memory.sv", SOURCE), ("tb_read_check.sv", READ_CHECK)]
+        .map(|(name, text)| (name.into(), text.into()))
 }
 
 /// The AXI4 ports of the memory that a master drives.

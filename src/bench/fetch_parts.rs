@@ -76,7 +76,14 @@ fn fetchers() -> anyhow::Result<Vec<Point>> {
 pub struct BeatSplitter;
 
 /// Appends a list of so many vectors, with random elements.
-fn push_split(case: &mut Case, config: &Config, code: u32, vectors: usize, empty_end: bool, random: &mut Random) {
+fn push_split(
+    case: &mut Case,
+    config: &Config,
+    code: u32,
+    vectors: usize,
+    empty_end: bool,
+    random: &mut Random,
+) {
     let dim = (Config::MIN_HEAD_DIM << code) as usize;
     let beat = (Shape::new(config).beat_vectors() >> code) as usize;
     let piece = (config.vector_lanes() >> code) as usize;
@@ -128,14 +135,24 @@ impl Bench for BeatSplitter {
         for (point, depth) in points.iter_mut().zip([2, 5, 2, 3, 5, 1]) {
             point.parameters.push(("DEPTH", depth));
         }
-        points.push(preset("tiny")?.config(|c| c.ram_latency = 2)?.parameter("DEPTH", 8));
+        points.push(
+            preset("tiny")?
+                .config(|c| c.ram_latency = 2)?
+                .parameter("DEPTH", 8),
+        );
         points[6].name = "tiny-ram-latency-2".into();
         points.push(preset("tiny")?.parameter("DEPTH", 1));
         points[7].name = "tiny-depth-1".into();
         Ok(points)
     }
 
-    fn case(&self, point: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         let config = &point.config;
         let mut case = Case::new(interface);
         let beat = Shape::new(config).beat_vectors() as usize;
@@ -149,7 +166,14 @@ impl Bench for BeatSplitter {
                 Some(&vectors) => vectors,
                 None => random.random_range(0..=4 * full),
             };
-            push_split(&mut case, config, code, vectors, random.random_range(0..3) == 0, random);
+            push_split(
+                &mut case,
+                config,
+                code,
+                vectors,
+                random.random_range(0..3) == 0,
+                random,
+            );
         }
         Ok(case)
     }
@@ -164,11 +188,27 @@ impl Bench for BeatSplitter {
                 "!second_q && beat_count >= piece",
             ),
             fault("head dimension ignored", "piece = ALL >> beat_dim", "piece = ALL"),
-            fault("beat gone with its first piece", "pop_ready && !more", "pop_ready"),
-            fault("first piece twice", "second_q ? beat_data[DATA_W-1:PIECE_W]", "1'b0 ? beat_data[DATA_W-1:PIECE_W]"),
-            fault("list ends with the first piece", "beat_last && !more", "beat_last"),
+            fault(
+                "beat gone with its first piece",
+                "pop_ready && !more",
+                "pop_ready",
+            ),
+            fault(
+                "first piece twice",
+                "second_q ? beat_data[DATA_W-1:PIECE_W]",
+                "1'b0 ? beat_data[DATA_W-1:PIECE_W]",
+            ),
+            fault(
+                "list ends with the first piece",
+                "beat_last && !more",
+                "beat_last",
+            ),
             fault("count of the beat", "more ? piece : beat_count", "beat_count"),
-            fault("second piece of a stalled one", "if (pop_valid && pop_ready) second_q", "if (pop_valid) second_q"),
+            fault(
+                "second piece of a stalled one",
+                "if (pop_valid && pop_ready) second_q",
+                "if (pop_valid) second_q",
+            ),
         ]
     }
 
@@ -230,9 +270,15 @@ impl Bench for PickQueue {
     fn points(&self) -> anyhow::Result<Vec<Point>> {
         Ok(vec![
             Point::new("default"),
-            Point::new("w1").config(|c| c.reset = Reset::AsyncLow)?.parameter("WIDTH", 1),
-            Point::new("w31").config(|c| c.reset = Reset::AsyncHigh)?.parameter("WIDTH", 31),
-            Point::new("w7").config(|c| c.reset = Reset::SyncLow)?.parameter("WIDTH", 7),
+            Point::new("w1")
+                .config(|c| c.reset = Reset::AsyncLow)?
+                .parameter("WIDTH", 1),
+            Point::new("w31")
+                .config(|c| c.reset = Reset::AsyncHigh)?
+                .parameter("WIDTH", 31),
+            Point::new("w7")
+                .config(|c| c.reset = Reset::SyncLow)?
+                .parameter("WIDTH", 7),
         ])
     }
 
@@ -255,7 +301,13 @@ impl Bench for PickQueue {
         Ok(())
     }
 
-    fn case(&self, _: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        _: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         const PLACES: usize = 4;
         let width = interface.parameter("WIDTH") as u32;
         let mut case = Case::new(interface);
@@ -305,18 +357,46 @@ impl Bench for PickQueue {
     fn mutants(&self) -> Vec<Mutant> {
         let fault = |name, find, replace| mutant("pick_queue", name, find, replace);
         vec![
-            fault("pick lost as another leaves", "move_enter = valid_q & ~(valid_q >> 1)", "move_enter = stay_enter"),
+            fault(
+                "pick lost as another leaves",
+                "move_enter = valid_q & ~(valid_q >> 1)",
+                "move_enter = stay_enter",
+            ),
             fault(
                 "pick of the next row taken for one of this",
                 "stay_now = now_q | (stay_enter & {PLACES{push && push_now}})",
                 "stay_now = now_q | (stay_enter & {PLACES{push}})",
             ),
-            fault("next row never at hand", "(turn ? move_valid : move_now)", "move_now"),
-            fault("next row without what comes as it begins", "turn ? stay_valid : stay_now", "turn ? valid_q : stay_now"),
-            fault("pick of the next row offered", "any      = now_q[0]", "any      = valid_q[0]"),
-            fault("two of which one is of the next row", "two      = now_q[1]", "two      = valid_q[1]"),
-            fault("room for none", "room     = !valid_q[PLACES-1]", "room     = 1'b1"),
-            fault("picks do not move up", "move_enter[place] ? push_data : behind", "move_enter[place] ? push_data : here"),
+            fault(
+                "next row never at hand",
+                "(turn ? move_valid : move_now)",
+                "move_now",
+            ),
+            fault(
+                "next row without what comes as it begins",
+                "turn ? stay_valid : stay_now",
+                "turn ? valid_q : stay_now",
+            ),
+            fault(
+                "pick of the next row offered",
+                "any      = now_q[0]",
+                "any      = valid_q[0]",
+            ),
+            fault(
+                "two of which one is of the next row",
+                "two      = now_q[1]",
+                "two      = valid_q[1]",
+            ),
+            fault(
+                "room for none",
+                "room     = !valid_q[PLACES-1]",
+                "room     = 1'b1",
+            ),
+            fault(
+                "picks do not move up",
+                "move_enter[place] ? push_data : behind",
+                "move_enter[place] ? push_data : here",
+            ),
         ]
     }
 
@@ -386,7 +466,10 @@ impl<'a> Follower<'a> {
                         .wrapping_add(planes.stride.wrapping_mul(u64::from(id)));
                     lane.vectors.push(Some([
                         lane.total,
-                        touched[0].wrapping_add(u64::from(shares)).wrapping_sub(lane.total) & mask,
+                        touched[0]
+                            .wrapping_add(u64::from(shares))
+                            .wrapping_sub(lane.total)
+                            & mask,
                         lane.total + u64::from(!shares),
                         address % SECTOR / 4,
                     ]));
@@ -455,7 +538,9 @@ impl<'a> Follower<'a> {
                         .lanes("base", value(&mut port_vectors(), 1))
                         .lanes(
                             "bound",
-                            by_set.iter().flat_map(|set| set.bounds.iter().map(|&bound| bound as i64)),
+                            by_set
+                                .iter()
+                                .flat_map(|set| set.bounds.iter().map(|&bound| bound as i64)),
                         )
                         .lanes("first", value(&mut lane_vectors(), 2))
                         .lanes("word", value(&mut lane_vectors(), 3))
@@ -512,13 +597,22 @@ impl Bench for VectorAddresses {
                 continue;
             };
             let _ = writeln!(outputs, "output wire [{}:0] group_{name},", field.width - 1);
-            let _ = writeln!(pins, ".group_{name}(given[{}+:{}]),", width_of(&fields), field.width);
+            let _ = writeln!(
+                pins,
+                ".group_{name}(given[{}+:{}]),",
+                width_of(&fields),
+                field.width
+            );
             let lanes = field.lanes;
             fields.push(Field::lanes(name, lanes, field.width / lanes));
         }
         // Behind the streams of the block, as it takes and gives them.
         let mut context = shape.context(&point.config);
-        let names: Vec<String> = fields.iter().rev().map(|field| format!("group_{}", field.name)).collect();
+        let names: Vec<String> = fields
+            .iter()
+            .rev()
+            .map(|field| format!("group_{}", field.name))
+            .collect();
         context.insert("outputs", &outputs);
         context.insert("pins", &pins);
         context.insert("group_w", &width_of(&fields));
@@ -532,10 +626,23 @@ impl Bench for VectorAddresses {
         Ok(())
     }
 
-    fn case(&self, point: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         let config = &point.config;
         let mut case = Case::new(interface);
-        case.port("draw", if random.random_range(0..3) == 0 { 0 } else { random.next_u32().into() });
+        case.port(
+            "draw",
+            if random.random_range(0..3) == 0 {
+                0
+            } else {
+                random.next_u32().into()
+            },
+        );
         let mut follower = Follower::new(config);
         let mut list = List::default();
         for row in 0..rows {
@@ -564,19 +671,67 @@ impl Bench for VectorAddresses {
     fn mutants(&self) -> Vec<Mutant> {
         let fault = |name, find, replace| mutant("vector_addresses", name, find, replace);
         vec![
-            fault("sector fetched twice", "sector == s5_last[(AT-1)*SECTOR_W+:SECTOR_W]", "1'b0"),
-            fault("sector of the lane before fetched twice", "sector == lane_last[(lane-1)*SECTOR_W+:SECTOR_W]", "1'b0"),
-            fault("sector shared between lists", "sector == carried && !s5_first_q", "sector == carried"),
-            fault("LSBs at the stride of the MSBs", "lsb ? job_lsb_stride[ADDR_W-1:2]", "1'b0 ? job_lsb_stride[ADDR_W-1:2]"),
+            fault(
+                "sector fetched twice",
+                "sector == s5_last[(AT-1)*SECTOR_W+:SECTOR_W]",
+                "1'b0",
+            ),
+            fault(
+                "sector of the lane before fetched twice",
+                "sector == lane_last[(lane-1)*SECTOR_W+:SECTOR_W]",
+                "1'b0",
+            ),
+            fault(
+                "sector shared between lists",
+                "sector == carried && !s5_first_q",
+                "sector == carried",
+            ),
+            fault(
+                "LSBs at the stride of the MSBs",
+                "lsb ? job_lsb_stride[ADDR_W-1:2]",
+                "1'b0 ? job_lsb_stride[ADDR_W-1:2]",
+            ),
             fault("LSBs share with MSBs", "s5_lsb ? lsb_last_q", "1'b0 ? lsb_last_q"),
-            fault("sectors of vectors without planes", "s5_used & {VECTORS{s5_words_q != {WORDS_W{1'b0}}}}", "s5_used"),
-            fault("head dimension ignored", "slice = SLICE >> job_dim", "slice = SLICE"),
-            fault("ids left where they are", "left_q <= left_q - taken", "left_q <= left_q"),
-            fault("beat of slices not closed", "beat_end = pass_q == LAST_PASS || list_end", "beat_end = list_end"),
-            fault("a group goes in spite of hold", "job_valid && ids_valid_q && !hold", "job_valid && ids_valid_q"),
-            fault("ports of one list for the next", "origin_q <= origin_q + 1'b1", "origin_q <= origin_q"),
-            fault("ports do not take turns", "if (valid_q[6]) start_q", "if (1'b0) start_q"),
-            fault("sum of another stage", "s8_fetched_q <= fetched;", "s8_fetched_q <= s8_fetched_q;"),
+            fault(
+                "sectors of vectors without planes",
+                "s5_used & {VECTORS{s5_words_q != {WORDS_W{1'b0}}}}",
+                "s5_used",
+            ),
+            fault(
+                "head dimension ignored",
+                "slice = SLICE >> job_dim",
+                "slice = SLICE",
+            ),
+            fault(
+                "ids counted down one by one",
+                "left_q <= left_q - taken",
+                "left_q <= left_q - 1'b1",
+            ),
+            fault(
+                "beat of slices not closed",
+                "beat_end = pass_q == LAST_PASS || list_end",
+                "beat_end = list_end",
+            ),
+            fault(
+                "a group goes in spite of hold",
+                "job_valid && ids_valid_q && !hold",
+                "job_valid && ids_valid_q",
+            ),
+            fault(
+                "ports of one list for the next",
+                "origin_q <= origin_q + 1'b1",
+                "origin_q <= origin_q",
+            ),
+            fault(
+                "ports do not take turns",
+                "if (valid_q[6]) start_q",
+                "if (1'b0) start_q",
+            ),
+            fault(
+                "sum of another stage",
+                "s8_fetched_q <= fetched;",
+                "s8_fetched_q <= s8_fetched_q;",
+            ),
         ]
     }
 
@@ -710,12 +865,10 @@ impl Bench for SectorCrossbar {
 
     fn points(&self) -> anyhow::Result<Vec<Point>> {
         let mut points = fetchers()?;
-        points.push(
-            Point::new("channels8-ports3").config(|c| {
-                (c.multipliers, c.head_dim, c.width, c.addr_width) = (96, 32, 11, 50);
-                (c.channels, c.fetch_ports, c.sector_window) = (8, 3, 32);
-            })?,
-        );
+        points.push(Point::new("channels8-ports3").config(|c| {
+            (c.multipliers, c.head_dim, c.width, c.addr_width) = (96, 32, 11, 50);
+            (c.channels, c.fetch_ports, c.sector_window) = (8, 3, 32);
+        })?);
         Ok(points)
     }
 
@@ -754,10 +907,23 @@ impl Bench for SectorCrossbar {
         Ok(())
     }
 
-    fn case(&self, point: &Point, interface: &Interface, rows: usize, random: &mut Random) -> anyhow::Result<Case> {
+    fn case(
+        &self,
+        point: &Point,
+        interface: &Interface,
+        rows: usize,
+        random: &mut Random,
+    ) -> anyhow::Result<Case> {
         let shape = Shape::new(&point.config);
         let mut case = Case::new(interface);
-        case.port("draw", if random.random_range(0..3) == 0 { 0 } else { random.next_u32().into() });
+        case.port(
+            "draw",
+            if random.random_range(0..3) == 0 {
+                0
+            } else {
+                random.next_u32().into()
+            },
+        );
         case.port("latency", *pick(&[2, 3, 10, 50], random));
         let mask = (1u64 << shape.sector_w) - 1;
         for row in 0..rows {
@@ -794,16 +960,56 @@ impl Bench for SectorCrossbar {
     fn mutants(&self) -> Vec<Mutant> {
         let fault = |name, find, replace| mutant("sector_crossbar", name, find, replace);
         vec![
-            fault("sector of another class", "tag_class == (kind != 0)", "tag_class != (kind != 0)"),
-            fault("tag of the other class", ".push_data ({turn, next", ".push_data ({!turn, next"),
-            fault("request taken back by clear", "else if (free) offer_valid_q <= load;", "else if (free || clear) offer_valid_q <= load;"),
-            fault("offer replaced before it is taken", "free = !offer_valid_q || request_ready[channel];", "free = 1'b1;"),
-            fault("sectors kept in spite of drop", "dropped = drop || clear;", "dropped = clear;"),
-            fault("idle with sectors owed", "assign idle = none_owed == {CHANNELS{1'b1}};", "assign idle = 1'b1;"),
-            fault("sector of another channel", "source = source | c[CHANNEL_W-1:0]", "source = c[CHANNEL_W-1:0]"),
-            fault("granted while the queue is full", "grant & {MEMBERS{queue_ready}};", "grant;"),
-            fault("sector taken without a place", "tag_valid && (dropped || back_room[tag_class])", "tag_valid"),
-            fault("answer counted for none", "else if (response && !load) owed_q", "else if (response) owed_q"),
+            fault(
+                "sector of another class",
+                "tag_class == (kind != 0)",
+                "tag_class != (kind != 0)",
+            ),
+            fault(
+                "tag of the other class",
+                ".push_data ({turn, next",
+                ".push_data ({!turn, next",
+            ),
+            fault(
+                "request taken back by clear",
+                "else if (free) offer_valid_q <= load;",
+                "else if (free || clear) offer_valid_q <= load;",
+            ),
+            fault(
+                "offer replaced before it is taken",
+                "free = !offer_valid_q || request_ready[channel];",
+                "free = 1'b1;",
+            ),
+            fault(
+                "sectors kept in spite of drop",
+                "dropped = drop || clear;",
+                "dropped = clear;",
+            ),
+            fault(
+                "idle with sectors owed",
+                "assign idle = none_owed == {CHANNELS{1'b1}};",
+                "assign idle = 1'b1;",
+            ),
+            fault(
+                "sector of another channel",
+                "class_data[source*DATA_W+:DATA_W]",
+                "class_data[0+:DATA_W]",
+            ),
+            fault(
+                "granted while the queue is full",
+                "grant & {MEMBERS{queue_ready}};",
+                "grant;",
+            ),
+            fault(
+                "sector taken without a place",
+                "tag_valid && (dropped || back_room[tag_class])",
+                "tag_valid",
+            ),
+            fault(
+                "answer counted for none",
+                "else if (response && !load) owed_q",
+                "else if (response) owed_q",
+            ),
         ]
     }
 
@@ -831,7 +1037,11 @@ impl Bench for SectorCrossbar {
             case.port("latency", 10);
             let ports = u64::from(shape.ports);
             let beats: Vec<Vec<Option<u64>>> = (0..2000)
-                .map(|beat| (0..ports).map(|port| Some(beat * ports + (port + beat) % ports)).collect())
+                .map(|beat| {
+                    (0..ports)
+                        .map(|port| Some(beat * ports + (port + beat) % ports))
+                        .collect()
+                })
                 .collect();
             push_batch(&mut case, &shape, &beats, None);
             let outcome = run(&rig.library, &case, Pace::Always)?;

@@ -246,8 +246,8 @@ impl Bench for PlaneFetcher {
             mutant(
                 "high bits of the product lost",
                 "vector_addresses",
-                "product = even[WORD_W-1:0]",
-                "product = even[WORD_W-3:0]",
+                "product = even_products[WORD_W-1:0]",
+                "product = even_products[WORD_W-3:0]",
             ),
             mutant(
                 "head dimension of the next list",

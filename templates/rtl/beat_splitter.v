@@ -5,7 +5,7 @@
 // Protocol     valid/ready on both sides: valid never waits for ready, and a payload offered stays until it is taken.
 // Latency      a beat taken in cycle t by an empty splitter is offered in t+1, or in t+{{ config.ram_latency + 2 }} when DEPTH is above 4: then
 //              beats wait in a RAM.
-// Throughput   a piece every cycle.
+// Throughput   a piece every cycle, from DEPTH 2 on.
 // Reset        drops what it holds. Payloads have no reset: valid bits qualify them.
 
 module beat_splitter #(
