@@ -2,8 +2,8 @@
 //! tests need Yosys.
 
 use spatten_gen::config::{Config, PRESETS};
-use spatten_gen::flow::depth::{LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, depths};
-use spatten_gen::report::depth_section;
+use spatten_gen::flow::depth::{Depth, LIMIT, PRODUCT_LIMIT, Root, Yosys, depth_of, depths};
+use spatten_gen::report::{depth_rows, depth_section};
 
 fn preset(name: &str) -> Config {
     let preset = PRESETS.iter().find(|preset| preset.name == name);
@@ -38,10 +38,23 @@ endmodule
     assert!(depth.product.unwrap().levels <= PRODUCT_LIMIT && !too_long("product_q"));
 }
 
-/// No path is too long, and the part of docs/depth.md about the preset is what Yosys finds.
-fn check(name: &str) {
+/// Blocks of the datapath: those that are many times as large at the default preset as at one eighth.
+const DATAPATH: &[&str] = &[
+    "zero_eliminator",
+    "topk_engine",
+    "qk_array",
+    "softmax",
+    "requant_decision",
+    "av_array",
+    "token_importance",
+    "head_importance",
+];
+
+/// What Yosys finds of blocks, or of all without any, at a preset; no path is too long.
+fn found(name: &str, blocks: &[&str]) -> Vec<Depth> {
     let yosys = Yosys::find().unwrap();
-    let depths = depths(&yosys, &preset(name), &[], &|_, _, _| ()).unwrap();
+    let blocks: Vec<String> = blocks.iter().map(ToString::to_string).collect();
+    let depths = depths(&yosys, &preset(name), &blocks, &|_, _, _| ()).unwrap();
     let faults: Vec<String> = depths
         .iter()
         .flat_map(|depth| {
@@ -50,11 +63,16 @@ fn check(name: &str) {
         })
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    let page = include_str!("../docs/depth.md");
-    assert!(
-        page.contains(&depth_section(name, &depths)),
-        "docs/depth.md is not current; run: spatten-gen depth --markdown > docs/depth.md"
-    );
+    depths
+}
+
+const PAGE: &str = include_str!("../docs/depth.md");
+const STALE: &str = "docs/depth.md is not current; run: spatten-gen depth --markdown > docs/depth.md";
+
+/// No path is too long, and the part of the page about the preset is what Yosys finds.
+fn check(name: &str) {
+    let section = depth_section(name, &found(name, &[]));
+    assert!(PAGE.contains(&section), "{STALE}");
 }
 
 /// Small enough for every run: one eighth of the arrays has every module, and netlists are kept by content.
@@ -63,7 +81,21 @@ fn no_path_is_too_long_at_one_eighth() {
     check("spatten-1-8");
 }
 
-/// `cargo test --release --test depth -- --ignored`
+/// The same of the datapath at its full size, in every run too.
+#[test]
+fn no_path_of_the_datapath_is_too_long_at_the_default() {
+    let rows = depth_rows(&found("spatten", DATAPATH));
+    assert_eq!(rows.len(), DATAPATH.len());
+    let section = PAGE
+        .split("\n## ")
+        .find(|part| part.starts_with("Preset `spatten`\n"));
+    let section = section.expect("the page has the default preset");
+    for row in rows {
+        assert!(section.contains(&row), "{STALE}\n{row}");
+    }
+}
+
+/// All the core at its full size: `cargo test --release --test depth -- --ignored`.
 #[test]
 #[ignore = "takes many minutes"]
 fn no_path_is_too_long_at_the_default() {

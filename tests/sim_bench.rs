@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use spatten_gen::bench::av_array;
 use spatten_gen::bench::measure::Selection;
 use spatten_gen::bench::plane_fetcher::one_vector;
+use spatten_gen::bench::soak::{Goal, Plan, soak};
 use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::value_buffer::one_row;
@@ -78,6 +79,39 @@ fn faults_of(bench: &dyn Bench) -> Vec<Mutant> {
 fn what_is_spread_has_both_ends() {
     assert_eq!(spread((0..10).collect(), 4), [0, 3, 6, 9]);
     assert_eq!(spread((0..3).collect(), 4), [0, 1, 2]);
+}
+
+/// A soak by elements: each block has at least as many compared as asked for, about equally many at each point.
+#[test]
+fn a_soak_compares_as_many_elements_as_asked_for() {
+    const ELEMENTS: u64 = 30_000;
+    let blocks = ["stream_reg", "head_importance"].map(|block| bench::bench(block).unwrap());
+    let targets = |bench: &&'static dyn Bench| {
+        let (bench, points) = (*bench, bench.points().unwrap());
+        points.into_iter().take(3).map(move |point| (bench, point))
+    };
+    let plan = Plan {
+        targets: blocks.iter().flat_map(targets).collect(),
+        seed: 5,
+        goal: Some(Goal::Elements(ELEMENTS)),
+        seconds: None,
+        threads: 2,
+    };
+    let report = soak(&Builder::new().unwrap(), &plan, &|_| ()).unwrap();
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    let compared = report.blocks();
+    assert_eq!(compared.len(), blocks.len());
+    assert!(compared.iter().all(|(_, tally)| tally.elements >= ELEMENTS));
+    for target in &report.targets {
+        let points = report
+            .targets
+            .iter()
+            .filter(|other| other.block == target.block)
+            .count() as u64;
+        let elements = target.tally.elements;
+        let most = ELEMENTS / points + 3 * (elements / target.tally.runs);
+        assert!((ELEMENTS / points..=most).contains(&elements), "{target:?}");
+    }
 }
 
 /// Every bench with each of its points that this run takes.

@@ -533,7 +533,7 @@ pub static FAULTS: &[Fault] = &[
     Fault {
         name: "keys let go while the next head needs them",
         module: "row_sequencer",
-        find: "assign task_release    = «run_ends» && row_last;",
+        find: "assign task_release    = «run_ends_q» && row_last;",
         replace: "1'b1",
     },
     Fault {
@@ -563,43 +563,43 @@ pub static FAULTS: &[Fault] = &[
     Fault {
         name: "value LSBs although the row was not redone",
         module: "fetch_scheduler",
-        find: "wire               redone = «ctx[18]»;",
+        find: "wire               redone = «ctx_q[18]»;",
         replace: "1'b1",
     },
     Fault {
         name: "redone rows take LSBs of the newest row",
         module: "fetch_scheduler",
-        find: "pick_redo ? «k_lsb_base» : task_k_lsb_base,",
-        replace: "task_k_lsb_base",
+        find: "redo_q ? «k_lsb_base» : its_k_lsb_base,",
+        replace: "its_k_lsb_base",
     },
     Fault {
         name: "redone rows fetch MSBs again",
         module: "fetch_scheduler",
-        find: "«!(pick_redo || again)», pick_redo || again ||",
+        find: "«!(redo_q || again_q)», redo_q || again_q ||",
         replace: "1'b1",
     },
     Fault {
         name: "values by the strides of the newest command",
         module: "fetch_scheduler",
-        find: "command_slot = «(pick_values || pick_redo)» ?",
+        find: "command_slot_q <= «(pick_values || pick_redo)» ?",
         replace: "pick_redo",
     },
     Fault {
         name: "values by the base of the newest row",
         module: "fetch_scheduler",
-        find: "job = {«pick_values ? v_msb_base : task_v_msb_base», v_msb_stride,",
-        replace: "task_v_msb_base",
+        find: "job = {«values_q ? v_msb_base : its_v_msb_base», v_msb_stride,",
+        replace: "its_v_msb_base",
     },
     Fault {
         name: "key and value LSBs at the stride of MSBs",
         module: "fetch_scheduler",
-        find: "pick_values ? v_lsb_base : task_v_lsb_base, «v_lsb_stride»,",
+        find: "values_q ? v_lsb_base : its_v_lsb_base, «v_lsb_stride»,",
         replace: "v_msb_stride",
     },
     Fault {
         name: "a row's slot taken while it is used",
         module: "fetch_scheduler",
-        find: "!row || («!used_q[slot_q]» &&",
+        find: "!row || («slot_free_q» &&",
         replace: "1'b1",
     },
     Fault {

@@ -445,6 +445,8 @@ pub struct Tally {
     pub runs: u64,
     /// Rows compared.
     pub rows: u64,
+    /// Elements compared, as [`Beats::elements`] counts them, on all output streams.
+    pub elements: u64,
     /// Cycles simulated, with resets.
     pub cycles: u64,
 }
@@ -453,6 +455,7 @@ impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Tally) {
         self.runs += other.runs;
         self.rows += other.rows;
+        self.elements += other.elements;
         self.cycles += other.cycles;
     }
 }
@@ -559,9 +562,14 @@ impl Rig {
             rows,
             finding,
         };
+        let outputs = case
+            .streams()
+            .iter()
+            .filter(|beats| beats.layout().stream.direction == Direction::Out);
         let tally = Tally {
             runs: 1,
             rows: case.rows() as u64,
+            elements: outputs.map(Beats::elements).sum(),
             cycles: outcome.total_cycles,
         };
         Ok(check(&case, &outcome).map(|()| tally).map_err(failure))

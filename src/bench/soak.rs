@@ -13,12 +13,35 @@ pub struct Plan {
     pub targets: Vec<(&'static dyn Bench, Point)>,
     /// First seed; each run takes the next.
     pub seed: u64,
-    /// Rows for each target; without, until `seconds` have passed.
-    pub rows: Option<u64>,
+    /// What each target has to do; without, it goes on until `seconds` have passed.
+    pub goal: Option<Goal>,
     /// Time for everything after the builds.
     pub seconds: Option<f64>,
     /// Threads.
     pub threads: usize,
+}
+
+impl Plan {
+    /// What one target of a block has to do.
+    fn share(&self, bench: &dyn Bench) -> Option<Goal> {
+        let of_block = |(other, _): &&(&dyn Bench, Point)| other.block() == bench.block();
+        match self.goal? {
+            Goal::Elements(elements) => {
+                let targets = self.targets.iter().filter(of_block).count().max(1) as u64;
+                Some(Goal::Elements(elements.div_ceil(targets)))
+            }
+            rows => Some(rows),
+        }
+    }
+}
+
+/// How much a target has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// So many rows for each target.
+    Rows(u64),
+    /// So many elements compared for each block, in equal parts for its targets; the last run is always whole.
+    Elements(u64),
 }
 
 /// How far a soak is.
@@ -55,7 +78,21 @@ pub struct Report {
     pub cycles_per_second: f64,
 }
 
-/// Builds every target and runs seeds until the rows are done, the time is over or something fails. A failing run is
+impl Report {
+    /// Blocks in the order of their targets, each with all that passed.
+    pub fn blocks(&self) -> Vec<(&'static str, Tally)> {
+        let mut blocks: Vec<(&'static str, Tally)> = Vec::new();
+        for target in &self.targets {
+            match blocks.iter_mut().find(|(block, _)| *block == target.block) {
+                Some((_, tally)) => *tally += target.tally,
+                None => blocks.push((target.block, target.tally)),
+            }
+        }
+        blocks
+    }
+}
+
+/// Builds every target and runs seeds until the goal is reached, the time is over or something fails. A failing run is
 /// cut to the shortest that still fails.
 ///
 /// # Errors
@@ -84,15 +121,9 @@ pub fn soak(
             })
         })
         .collect();
-    let runs: Vec<u64> = plan
-        .targets
-        .iter()
-        .map(|(bench, _)| {
-            plan.rows
-                .map_or(u64::MAX, |rows| rows.div_ceil(bench.rows_per_run().max(1) as u64))
-        })
-        .collect();
-    let last = runs.iter().copied().max().unwrap_or(0);
+    let goals: Vec<Option<Goal>> = plan.targets.iter().map(|(bench, _)| plan.share(*bench)).collect();
+    // Targets that have runs to begin.
+    let open: Vec<AtomicBool> = goals.iter().map(|_| AtomicBool::new(true)).collect();
     let start = Instant::now();
     let budget = plan.seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -105,16 +136,20 @@ pub fn soak(
                 job / rigs.len().max(1) as u64,
                 (job % rigs.len().max(1) as u64) as usize,
             );
-            if rigs.is_empty() || run >= last {
+            if !open.iter().any(|open| open.load(Ordering::Relaxed)) {
                 break;
             }
-            if run >= runs[index] {
+            let per_run = plan.targets[index].0.rows_per_run().max(1) as u64;
+            let rows = match goals[index] {
+                Some(Goal::Rows(rows)) => per_run.min(rows.saturating_sub(run.saturating_mul(per_run))),
+                _ => per_run,
+            } as usize;
+            if rows == 0 {
+                open[index].store(false, Ordering::Relaxed);
+            }
+            if !open[index].load(Ordering::Relaxed) {
                 continue;
             }
-            let per_run = plan.targets[index].0.rows_per_run().max(1) as u64;
-            let rows = plan
-                .rows
-                .map_or(per_run, |rows| per_run.min(rows - run * per_run)) as usize;
             let seed = plan.seed.wrapping_add(run);
             match rigs[index]
                 .soak(seed, rows)
@@ -123,6 +158,11 @@ pub fn soak(
                 Ok(tally) => {
                     let mut target = targets[index].lock().unwrap_or_else(|e| e.into_inner());
                     target.tally += tally;
+                    if let Some(Goal::Elements(elements)) = goals[index]
+                        && target.tally.elements >= elements
+                    {
+                        open[index].store(false, Ordering::Relaxed);
+                    }
                     progress(Progress::Passed(&target, tally));
                 }
                 Err(failure) => {

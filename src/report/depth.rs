@@ -52,14 +52,21 @@ pub fn depth_section(preset: &str, depths: &[Depth]) -> String {
         "\n## Preset `{preset}`\n\n| block | levels | longest path | multiplier stage | gates | flip-flops | RAM bits |\n\
          |---|--:|---|--:|--:|--:|--:|\n"
     );
-    for depth in deepest(depths) {
+    for row in depth_rows(depths) {
+        page += &row;
+    }
+    page
+}
+
+/// The rows of the page's table, a line for each block.
+pub fn depth_rows(depths: &[Depth]) -> Vec<String> {
+    let row = |depth: &Depth| {
         let product = depth
             .product
             .as_ref()
             .map_or("-".to_owned(), |product| product.levels.to_string());
-        let _ = writeln!(
-            page,
-            "| `{}` | {} | `{}` to `{}` | {product} | {} | {} | {} |",
+        format!(
+            "| `{}` | {} | `{}` to `{}` | {product} | {} | {} | {} |\n",
             name(depth),
             depth.logic.levels,
             depth.logic.from,
@@ -67,9 +74,9 @@ pub fn depth_section(preset: &str, depths: &[Depth]) -> String {
             grouped(depth.cells),
             grouped(depth.flip_flops),
             grouped(depth.memory_bits)
-        );
-    }
-    page
+        )
+    };
+    deepest(depths).into_iter().map(row).collect()
 }
 
 /// The table for the terminal.

@@ -5,7 +5,7 @@ mod figures;
 mod parameters;
 mod run;
 
-pub use depth::{depth_page, depth_section, depth_table};
+pub use depth::{depth_page, depth_rows, depth_section, depth_table};
 pub use figures::{figures_page, figures_table};
 pub use parameters::{parameters_page, presets_table};
 pub use run::{Channel, Resource, RunReport, Visit};

@@ -29,6 +29,7 @@ impl Module for RowPipeline {
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
         &[
             "slot_table",
+            "stream_reg",
             "stream_fifo",
             "reg_fifo",
             "ram_1r1w",

@@ -19,7 +19,7 @@ impl Module for RowSequencer {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["multiplier"]
+        &["multiplier", "stream_reg"]
     }
 
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {

@@ -144,6 +144,30 @@ impl Beats {
             .collect()
     }
 
+    /// Elements that matter: of each beat as many as the lanes of the field that has most of them, where what bounds a
+    /// row (`count`, `last`) and what only travels with it (`ctx`) are not elements.
+    pub fn elements(&self) -> u64 {
+        let fields = &self.layout.stream.fields;
+        let lanes = |words: &[u32], field: &Field| {
+            let width = field.width / field.lanes;
+            let matters = |lane: &u32| {
+                let (from, to) = (lane * width, (lane + 1) * width);
+                (from..to).any(|bit| words[bit as usize / 32] >> (bit % 32) & 1 == 1)
+            };
+            (0..field.lanes).filter(matters).count() as u64
+        };
+        let beats = self.care.chunks_exact(self.layout.words.max(1));
+        let in_beat = |care: &[u32]| {
+            let elements = fields
+                .iter()
+                .zip(&self.layout.offsets)
+                .filter(|(field, _)| !["count", "last", "ctx"].contains(&field.name.as_str()))
+                .map(|(field, &offset)| lanes(&care[offset..], field));
+            elements.max().unwrap_or(0)
+        };
+        beats.map(in_beat).sum()
+    }
+
     /// The packed mask of the bits that matter.
     pub(crate) fn care(&self) -> &[u32] {
         &self.care
@@ -410,6 +434,18 @@ mod tests {
             expected.differences(&got, 0),
             ["data[0]: expected 37'h0000000005 (5), got 37'h0000000004 (4)"]
         );
+    }
+
+    #[test]
+    fn elements_are_lanes_that_matter() {
+        let mut beats = Beats::new(&layout());
+        assert_eq!(beats.elements(), 0);
+        beats.push().lanes("data", [5i64, 6]).set("last", false);
+        assert_eq!(beats.elements(), 2);
+        beats.push().lanes("data", [0i64; 0]).set("last", true);
+        assert_eq!(beats.elements(), 2);
+        beats.push().lanes("data", [1i64, 2, 3]).ignore_lane("data", 1);
+        assert_eq!(beats.elements(), 4);
     }
 
     #[test]

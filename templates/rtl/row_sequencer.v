@@ -74,8 +74,12 @@ module row_sequencer (
   localparam TOKEN_W  = {{ token_w }};
   localparam ID_W     = {{ id_w }};
   localparam COUNT_W  = {{ count_w }};
+  localparam LANES    = {{ lanes }};
   localparam RATIO_W  = 17;
   localparam PRODUCT_W = RATIO_W + LENGTH_W;
+
+  localparam [COUNT_W-1:0] ONE = {{ count_w }}'d1;
+  localparam [COUNT_W-1:0] TWO = {{ count_w }}'d{{ 2 if lanes > 1 else 1 }};
 
   localparam [1:0] ROW     = 2'd0;
   localparam [1:0] QUERY   = 2'd1;
@@ -97,35 +101,84 @@ module row_sequencer (
   wire      prepared = prepared_q == 5'd{{ token_w }};
   wire      task_taken = task_valid && task_ready;
 
+  // ---- ids of heads and queries, one at a time ----------------------------------------------------------------------------
+
+  // A word is shifted down as its ids are taken, so that the id at hand is always the lowest. Words that
+  // come without a layer are another's.
+  wire at_work = state_q != IDLE;
+
+  {% for name in ["head", "query"] %}
+  wire                  {{ name }}_take;
+  wire                  {{ name }}_words_ready;
+  wire                  {{ name }}_whole_valid, {{ name }}_whole_last;
+  wire [LANES*ID_W-1:0] {{ name }}_whole_ids;
+  wire [   COUNT_W-1:0] {{ name }}_whole_count;
+  reg                   {{ name }}_id_valid_q;
+  reg  [LANES*ID_W-1:0] {{ name }}_ids_q;
+  reg  [   COUNT_W-1:0] {{ name }}_left_q;  // ids of the word, with the one at hand
+  reg                   {{ name }}_word_end_q;  // the id at hand is the word's last
+  reg                   {{ name }}_list_end_q;  // the word is the list's last
+  wire                  {{ name }}_load = !{{ name }}_id_valid_q || ({{ name }}_take && {{ name }}_word_end_q);
+
+  stream_reg #(
+      .WIDTH(1 + COUNT_W + LANES * ID_W)
+  ) u_{{ name }}_words (
+      .clk       (clk),
+      .{{ rst.port }}({{ rst.port }}),
+      .push_valid({{ name }}_word_valid && at_work),
+      .push_ready({{ name }}_words_ready),
+      .push_data ({{ '{' }}{{ name }}_word_last, {{ name }}_word_count, {{ name }}_word_ids}),
+      .pop_valid ({{ name }}_whole_valid),
+      .pop_ready ({{ name }}_load),
+      .pop_data  ({{ '{' }}{{ name }}_whole_last, {{ name }}_whole_count, {{ name }}_whole_ids})
+  );
+
+  assign {{ name }}_word_ready = {{ name }}_words_ready && at_work;
+
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) {{ name }}_id_valid_q <= 1'b0;
+    else if ({{ name }}_load) {{ name }}_id_valid_q <= {{ name }}_whole_valid;
+  end
+
+  always @(posedge clk) begin
+    if ({{ name }}_load) begin
+      {{ name }}_ids_q      <= {{ name }}_whole_ids;
+      {{ name }}_left_q     <= {{ name }}_whole_count;
+      {{ name }}_word_end_q <= {{ name }}_whole_count <= ONE;
+      {{ name }}_list_end_q <= {{ name }}_whole_last;
+    end else if ({{ name }}_take) begin
+      {{ name }}_ids_q      <= {{ name }}_ids_q >> ID_W;
+      {{ name }}_left_q     <= {{ name }}_left_q - ONE;
+      {{ name }}_word_end_q <= {{ name }}_left_q <= TWO;
+    end
+  end
+
+  {% endfor %}
   // ---- heads, one ahead --------------------------------------------------------------------------------------------------
 
   reg                heads_asked_q;
-  reg  [COUNT_W-1:0] head_lane_q;
   reg                head_valid_q;
   reg  [ HEAD_W-1:0] head_q;
   reg                head_last_q;
 
-  wire               next_valid = head_word_valid;
-  wire [ HEAD_W-1:0] next_head = head_word_ids[head_lane_q*ID_W+:HEAD_W];
-  wire               next_word = head_lane_q + 1'b1 >= head_word_count;
-  wire               next_last = next_word && head_word_last;
+  wire               next_valid = head_id_valid_q;
+  wire [ HEAD_W-1:0] next_head = head_ids_q[HEAD_W-1:0];
+  wire               next_last = head_word_end_q && head_list_end_q;
   wire               head_done;  // the head has no more tasks
-  wire               head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
+
+  assign head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
       state_q != IDLE;
 
   assign head_list_valid = layer_valid && !heads_asked_q && state_q != END;
   assign head_list_n     = heads;
-  assign head_word_ready = head_take && next_word;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
       heads_asked_q <= 1'b0;
-      head_lane_q   <= {COUNT_W{1'b0}};
       head_valid_q  <= 1'b0;
     end else begin
       if (state_q == END) heads_asked_q <= 1'b0;
       else if (head_list_valid && head_list_ready) heads_asked_q <= 1'b1;
-      if (head_take) head_lane_q <= next_word ? {COUNT_W{1'b0}} : head_lane_q + 1'b1;
       if (head_take) head_valid_q <= 1'b1;
       else if (head_done) head_valid_q <= 1'b0;
     end
@@ -154,6 +207,9 @@ module row_sequencer (
   wire [16:0]      run_left = {1'b0, command_group} - {1'b0, member_q};
   wire [16:0]      head_gap = {{ '{{' }}(17 - HEAD_W){1'b0}}, next_head} - {{ '{{' }}(17 - HEAD_W){1'b0}}, head_q};
   wire             run_ends = head_last_q || head_gap >= run_left;
+  reg              run_ends_q;  // known when the head's addresses are, a state before its rows
+
+  always @(posedge clk) run_ends_q <= run_ends;
 
   always @(posedge clk) begin
     if (state_q == IDLE) begin
@@ -206,29 +262,25 @@ module row_sequencer (
   // ---- queries of a summarisation ---------------------------------------------------------------------------------------------
 
   reg                queries_asked_q;
-  reg  [COUNT_W-1:0] query_lane_q;
   reg  [  TOKEN_W:0] token_q;  // the token that offset_q belongs to
   reg  [LENGTH_W-1:0] keys_q;  // of the row, when causal
 
-  wire [TOKEN_W-1:0] query = query_word_ids[query_lane_q*ID_W+:TOKEN_W];
-  wire               query_here = state_q == ROWS && query_word_valid && token_q == {1'b0, query};
-  wire               query_step = state_q == ROWS && query_word_valid && token_q != {1'b0, query};
-  wire               query_word_end = query_lane_q + 1'b1 >= query_word_count;
+  wire [TOKEN_W-1:0] query = query_ids_q[TOKEN_W-1:0];
+  wire               query_here = state_q == ROWS && query_id_valid_q && token_q == {1'b0, query};
+  wire               query_step = state_q == ROWS && query_id_valid_q && token_q != {1'b0, query};
   wire               row_taken = query_here && task_ready;
-  wire               row_last = query_word_end && query_word_last;
+  wire               row_last = query_word_end_q && query_list_end_q;
 
   assign query_list_valid = (state_q == BEGIN_HEAD || state_q == ROWS) && !queries_asked_q;
   assign query_list_n     = layer_n;
-  assign query_word_ready = row_taken && query_word_end;
+  assign query_take       = row_taken;
 
   always @(posedge clk{{ rst.edge }}) begin
     if ({{ rst.active }}) begin
       queries_asked_q <= 1'b0;
-      query_lane_q    <= {COUNT_W{1'b0}};
     end else begin
       if (query_list_valid && query_list_ready) queries_asked_q <= 1'b1;
       else if (state_q == STEP) queries_asked_q <= 1'b0;
-      if (row_taken) query_lane_q <= query_word_end ? {COUNT_W{1'b0}} : query_lane_q + 1'b1;
     end
   end
 
@@ -295,7 +347,7 @@ module row_sequencer (
   end
 
   wire [ADDR_W-1:0] place = out_q + offset_q;
-  wire              unused = &{1'b0, place[1:0], query_word_ids, head_word_ids, command_query, up};
+  wire              unused = &{1'b0, place[1:0], query_ids_q, head_ids_q, command_query, up};
 
   assign layer_ready     = state_q == END;
   assign task_valid      = state_q == SINGLE || state_q == BEGIN_RUN || state_q == BEGIN_HEAD ||
@@ -305,7 +357,7 @@ module row_sequencer (
   assign task_head       = head_q;
   assign task_n          = (state_q == ROWS || state_q == SINGLE) ? keys_q : layer_n;
   assign task_k          = k;
-  assign task_release    = run_ends && row_last;
+  assign task_release    = run_ends_q && row_last;
   assign task_force      = command_key_mode == 2'd3 && command_key_mask[head_q];
   assign task_q_base     = q_q;
   assign task_k_msb_base = k_msb_q;
