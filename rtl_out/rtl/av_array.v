@@ -26,9 +26,9 @@
 // Protocol     valid/ready on all sides: valid never waits for ready, and a payload offered stays
 //              until it is taken. Nothing stalls inside: the last beat of a row waits at the input
 //              until both output FIFOs have room for the row.
-// Latency      with the value beat there, a row whose last prob beat is accepted in cycle t is
-//              offered on pop from cycle t+17 on, on magnitude D/16-1 cycles after t+21. The value
-//              of a prob beat is accepted a cycle after it.
+// Latency      a row whose last beats of prob and value come in cycle t is offered on pop from
+//              cycle t+16 on, on magnitude D/16-1 cycles after t+20. A beat of prob may be accepted
+//              before its value, and never after it.
 // Throughput   a beat every cycle, all multipliers at work, and no bubble between rows, as long as
 //              the outputs are taken. From a row's last beat to the last beat of the next row it
 //              takes at least the D/16 cycles in which the first leaves: rows of one D take
@@ -118,15 +118,27 @@ module av_array #(
   wire [             5:0] head_shift;
   wire [       CTX_W-1:0] head_ctx;
 
-  stream_reg #(
-      .WIDTH(INFO_W + 1 + COUNT_W + LANES * PROB_W)
-  ) u_prob_reg (
-      .clk(clk), .rst(rst),
-      .push_valid(prob_valid), .push_ready(prob_ready),
-      .push_data({prob_ctx, prob_shift, prob_mant, prob_dim, prob_last, prob_count, prob_probs}),
-      .pop_valid(head_valid), .pop_ready(head_ready),
-      .pop_data({head_ctx, head_shift, head_mant, head_dim, head_last, head_count, head_probs})
-  );
+  // A beat enters in the cycle in which it comes, with its value; one that has to wait does so in a
+  // register, for prob_ready not to follow the other stream.
+  localparam HEAD_W = INFO_W + 1 + COUNT_W + LANES * PROB_W;
+
+  wire [HEAD_W-1:0] prob_beat = {
+    prob_ctx, prob_shift, prob_mant, prob_dim, prob_last, prob_count, prob_probs
+  };
+  reg               parked_q;
+  reg  [HEAD_W-1:0] parked_beat_q;
+
+  assign prob_ready = !parked_q;
+  assign head_valid = parked_q || prob_valid;
+  assign {head_ctx, head_shift, head_mant, head_dim, head_last, head_count, head_probs} =
+      parked_q ? parked_beat_q : prob_beat;
+
+  always @(posedge clk) begin
+    if (rst) parked_q <= 1'b0;
+    else parked_q <= head_valid && !head_ready;
+  end
+
+  always @(posedge clk) if (!parked_q) parked_beat_q <= prob_beat;
 
   // A row's end is admitted when its results have a place in both output FIFOs, and when the row
   // before it will have left the holding register by the time this one gets there.

@@ -15,7 +15,7 @@
 //              until it is taken.
 // Latency      a beat taken in cycle t by an empty splitter is offered in t+1, or in t+3 when DEPTH
 //              is above 4: then beats wait in a RAM.
-// Throughput   a piece every cycle.
+// Throughput   a piece every cycle, from DEPTH 2 on.
 // Reset        drops what it holds. Payloads have no reset: valid bits qualify them.
 
 module beat_splitter #(

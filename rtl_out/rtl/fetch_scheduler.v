@@ -25,6 +25,9 @@
 //              2 value), bit 2 a generation's, bits 4:3 the head dimension: its log2, less 5.
 // Protocol     valid/ready on all streams: valid never waits for ready, and a payload offered stays
 //              until it is taken.
+// Structure    a task is first weighed against the accounts, then one task, row or list of values
+//              is picked a cycle, then its command and row are looked up. A pick waits until job,
+//              ids and order have a place.
 // Throughput   a list of w words in w cycles, lists one behind the other; a row of a summarisation
 //              every cycle.
 // Reset        forgets all tasks and accounts.
@@ -152,40 +155,232 @@ module fetch_scheduler (
 
   localparam [PLANE_W-1:0] WHOLE = 4'd12;
 
+  localparam KEPT_W  = 11;
+  localparam STORE_W = 11;
+  localparam COMMAND_SLOT_W = 3;
+
+  // ---- tasks, with what a row needs -------------------------------------------------------------
+
+  // What stays known of a task once it is picked, and what is weighed before.
+  localparam KNOWN_W = 2 + COMMAND_SLOT_W + 5 + 2 * LENGTH_W + 1 + 5 * ADDR_W + 38 + 2 + 2;
+  localparam TASK_W  = KNOWN_W + KEPT_W + STORE_W;
+
+  wire [        1:0] new_dim, new_key_mode;
+  wire               new_single = task_kind == KIND_SINGLE;
+  wire               new_forced = new_single && task_force && task_n != {LENGTH_W{1'b0}};
+  wire               new_keeps_scores = new_forced || (new_single && new_key_mode == AUTO);
+  wire [ KEPT_W-1:0] whole_words = task_k >> LANE_BITS;
+  wire [STORE_W-1:0] whole_beats = task_n >> (3'd4 - {1'd0, new_dim});
+
+  slot_table #(
+      .WIDTH(4), .SLOTS(8)
+  ) u_modes (
+      .clk(clk),
+      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_dim, table_key_mode}),
+      .rd_slot(task_slot), .rd_data({new_dim, new_key_mode})
+  );
+
+  wire               next_valid;
+  wire               next_ready;
+  wire [KNOWN_W-1:0] next_known;
+  wire [ KEPT_W-1:0] kept_need;
+  wire [STORE_W-1:0] store_need;
+  wire [        1:0] next_kind = next_known[1:0];
+  wire [COMMAND_SLOT_W-1:0] next_slot = next_known[2+:COMMAND_SLOT_W];
+  wire               forced = next_known[KNOWN_W-1];
+  wire               keeps_scores = next_known[KNOWN_W-2];
+
+  stream_reg #(
+      .WIDTH(TASK_W)
+  ) u_task (
+      .clk(clk), .rst(rst), .push_valid(task_valid), .push_ready(task_ready),
+      .push_data ({whole_words + 1'b1, whole_beats + 1'b1, new_forced, new_keeps_scores, new_dim,
+                   task_head, task_n, task_k, task_release, task_q_base, task_k_msb_base,
+                   task_k_lsb_base, task_v_msb_base, task_v_lsb_base, task_place_word, task_slot,
+                   task_kind}),
+      .pop_valid(next_valid), .pop_ready(next_ready), .pop_data({kept_need, store_need, next_known})
+  );
+
   // ---- what stands next -------------------------------------------------------------------------
 
-  reg  [        1:0] jobs_q;  // jobs of the task that are out
-  wire               begun = jobs_q != 2'd0;
-  wire               room;  // for a job and for where its ids come from
-  wire               single = task_kind == KIND_SINGLE;
-  wire               run = task_kind == KIND_RUN;
-  wire               row = task_kind == KIND_ROW || single;
-  wire               allowed;
-  wire               pick_redo = room && redo_valid && order_ready && !begun;
-  wire               pick_task = room && task_valid && (begun ||
-      (!redo_valid && allowed)) && order_ready;
-  wire               pick_values = room && values_valid && !begun && !pick_redo && !pick_task;
-  wire               task_job = pick_task && task_kind != KIND_ROW;
-  wire               go = pick_values || pick_redo || task_job;
-  wire               forced = single && task_force && task_n != {LENGTH_W{1'b0}};
-  wire               again = jobs_q == 2'd2;  // a row's second pass, known beforehand
-  wire [        1:0] last_job = forced ? 2'd2 : (single || run) ? 2'd1 : 2'd0;
+  reg  [1:0] jobs_q;  // jobs of the task that are out
+  wire       begun = jobs_q != 2'd0;
+  wire       room;  // for what is picked
+  wire       single = next_kind == KIND_SINGLE;
+  wire       run = next_kind == KIND_RUN;
+  wire       row = next_kind == KIND_ROW || single;
+  wire       allowed;
+  wire       pick_redo = room && redo_valid && order_ready && !begun;
+  wire       pick_task = room && next_valid && (begun || (!redo_valid && allowed)) && order_ready;
+  wire       pick_values = room && values_valid && !begun && !pick_redo && !pick_task;
+  wire       new_row = pick_task && row && !begun;
+  wire       task_job = pick_task && next_kind != KIND_ROW;
+  wire [1:0] last_job = forced ? 2'd2 : (single || run) ? 2'd1 : 2'd0;
 
   assign values_ready = pick_values;
   assign redo_ready   = pick_redo;
-  assign task_ready   = pick_task && jobs_q == last_job;
+  assign next_ready   = pick_task && jobs_q == last_job;
 
   always @(posedge clk) begin
     if (rst) jobs_q <= 2'd0;
     else if (task_job) jobs_q <= (jobs_q == last_job) ? 2'd0 : jobs_q + 2'd1;
   end
 
+  // Row slots are given in turn; whether the next two are free is known beforehand.
+  reg  [SLOT_W-1:0] slot_q;  // the next row's
+  reg  [ SLOTS-1:0] used_q;
+  reg               slot_free_q;
+  reg               behind_free_q;
+  reg  [SLOT_W-1:0] row_q;  // the slot of the task that has begun
+  reg               done_q;
+  reg  [SLOT_W-1:0] done_slot_q;
+  wire [SLOT_W-1:0] behind = slot_q + 1'b1;
+  wire [SLOT_W-1:0] third = behind + 1'b1;
+  wire [ SLOTS-1:0] one_row = {{(SLOTS - 1){1'b0}}, 1'b1};
+
+  always @(posedge clk) begin
+    if (rst) begin
+      slot_q        <= {SLOT_W{1'b0}};
+      used_q        <= {SLOTS{1'b0}};
+      slot_free_q   <= 1'b1;
+      behind_free_q <= 1'b1;
+      done_q        <= 1'b0;
+    end else begin
+      if (new_row) slot_q <= behind;
+      used_q        <= (used_q | (new_row ? one_row << slot_q : {SLOTS{1'b0}})) &
+                       ~(done_q ? one_row << done_slot_q : {SLOTS{1'b0}});
+      slot_free_q   <= new_row ? behind_free_q : !used_q[slot_q];
+      behind_free_q <= new_row ? !used_q[third] : !used_q[behind];
+      done_q        <= row_done;
+    end
+  end
+
+  always @(posedge clk) begin
+    done_slot_q <= row_done_slot;
+    if (new_row) row_q <= slot_q;
+  end
+
+  // ---- accounts ---------------------------------------------------------------------------------
+
+  localparam [KEPT_W-1:0] ALL_KEPT = 11'd390;
+  localparam [STORE_W-1:0] ALL_STORE = 11'd1536;
+
+  reg  [  KEPT_W-1:0] kept_free_q;
+  reg  [ STORE_W-1:0] store_free_q;
+  // Rows in the store that may be redone or not. Scores leave the store in order, so a row whose
+  // second pass comes at once waits for them.
+  reg  [  SLOT_W:0]   undecided_q;
+  reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
+  // What is given back counts a cycle later.
+  reg  [  KEPT_W-1:0] kept_back_q;
+  reg                 store_freed_q;
+  wire [  KEPT_W-1:0] freed_words = kept_freed_k >> LANE_BITS;
+  wire [ STORE_W-1:0] store_back;
+  wire                forced_back;
+  wire [  KEPT_W-1:0] kept_most = kept_free_q + kept_back_q;
+  wire [ STORE_W-1:0] store_most = store_free_q + (store_freed_q ? store_back : {STORE_W{1'b0}});
+  wire                reserve = new_row && single;
+  wire                stores = reserve && keeps_scores && !forced;
+  wire                decides = store_freed_q && !forced_back;
+  wire                unused_room, unused_back;
+  wire                fits = kept_free_q >= kept_need &&
+      (!keeps_scores || store_free_q >= store_need) &&
+      !(forced && undecided_q != {(SLOT_W + 1) {1'b0}});
+
+  assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
+      !row || (slot_free_q && (!single || fits));
+
+  stream_fifo #(
+      .WIDTH(1 + STORE_W), .DEPTH(SLOTS)
+  ) u_reserved (
+      .clk(clk), .rst(rst),
+      .push_valid(reserve && keeps_scores), .push_ready(unused_room),
+      .push_data({forced, store_need}),
+      .pop_valid(unused_back), .pop_ready(store_freed_q), .pop_data({forced_back, store_back})
+  );
+
+  always @(posedge clk) begin
+    if (rst) begin
+      kept_free_q   <= ALL_KEPT;
+      store_free_q  <= ALL_STORE;
+      undecided_q   <= {(SLOT_W + 1) {1'b0}};
+      unfetched_q   <= {(SLOT_W + 1) {1'b0}};
+      kept_back_q   <= {KEPT_W{1'b0}};
+      store_freed_q <= 1'b0;
+    end else begin
+      kept_free_q   <= reserve ? kept_most - kept_need : kept_most;
+      store_free_q  <= reserve && keeps_scores ? store_most - store_need : store_most;
+      kept_back_q   <= kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}};
+      store_freed_q <= store_freed;
+      if (stores && !decides) undecided_q <= undecided_q + 1'b1;
+      if (decides && !stores) undecided_q <= undecided_q - 1'b1;
+      if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
+      if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
+    end
+  end
+
+  // ---- what was picked --------------------------------------------------------------------------
+
+  reg                       picked_q;
+  reg                       values_q;  // values of a row that has its survivors
+  reg                       redo_q;  // a row that is redone
+  reg                       second_q;  // of a task that has begun
+  reg                       again_q;  // a row's second pass, known beforehand
+  reg                       order_q;  // a row comes, once or again
+  reg                       new_row_q;
+  reg  [         CTX_W-1:0] ctx_q;  // of a row that has one
+  reg  [        SLOT_W-1:0] its_row_q;
+  reg  [COMMAND_SLOT_W-1:0] command_slot_q;
+  reg  [       KNOWN_W-1:0] known_q;
+  wire                      job_room;
+  wire                      passes = job_room && (order_ready || !order_q);
+  wire                      leaves = picked_q && passes;
+
+  assign room = !picked_q || passes;
+
+  always @(posedge clk) begin
+    if (rst) picked_q <= 1'b0;
+    else if (room) picked_q <= pick_redo || pick_task || pick_values;
+  end
+
+  always @(posedge clk) begin
+    if (room) begin
+      values_q       <= pick_values;
+      redo_q         <= pick_redo;
+      second_q       <= begun;
+      again_q        <= jobs_q == 2'd2;
+      order_q        <= pick_redo || (pick_task && (next_kind == KIND_ROW || (single && begun)));
+      new_row_q      <= new_row;
+      ctx_q          <= pick_values ? values_ctx : redo_ctx;
+      its_row_q      <= begun ? row_q : slot_q;
+      command_slot_q <= (pick_values || pick_redo) ?
+          (pick_values ? values_ctx[22+:COMMAND_SLOT_W] : redo_ctx[22+:COMMAND_SLOT_W]) :
+          next_slot;
+      known_q        <= next_known;
+    end
+  end
+
+  wire its_forced, its_keeps_scores, its_release;
+  wire [1:0] its_dim, its_kind;
+  wire [4:0] its_head;
+  wire [LENGTH_W-1:0] its_n, its_k;
+  wire [ADDR_W-1:0] its_q_base, its_k_msb_base, its_k_lsb_base, its_v_msb_base, its_v_lsb_base;
+  wire [37:0] its_place;
+  wire [COMMAND_SLOT_W-1:0] its_slot;
+  wire unused_ctx = &{1'b0, ctx_q};
+
+  assign {its_forced, its_keeps_scores, its_dim, its_head, its_n, its_k, its_release, its_q_base,
+          its_k_msb_base, its_k_lsb_base, its_v_msb_base, its_v_lsb_base, its_place, its_slot,
+          its_kind} = known_q;
+
+  wire its_single = its_kind == KIND_SINGLE;
+  wire its_run = its_kind == KIND_RUN;
+  wire go = leaves && (values_q || redo_q || its_kind != KIND_ROW);  // a job
+
   // ---- what is known of commands and rows -------------------------------------------------------
 
   localparam COMMAND_W = LENGTH_W + 2 + TOKEN_W + 4 + 4 * PLANE_W + 5 * ADDR_W;
 
-  wire [CTX_W-1:0] ctx = pick_values ? values_ctx : redo_ctx;  // of a row that has one
-  wire [2:0] command_slot = (pick_values || pick_redo) ? ctx[22+:3] : task_slot;
   wire [LENGTH_W-1:0] n;
   wire [1:0] dim, key_mode, value_mode;
   wire [TOKEN_W-1:0] query;
@@ -199,129 +394,32 @@ module fetch_scheduler (
       .wr_data({table_n, table_dim, table_query, table_key_mode, table_value_mode,
                 table_key_m, table_key_l, table_value_m, table_value_l, table_q_stride,
                 table_k_msb_stride, table_k_lsb_stride, table_v_msb_stride, table_v_lsb_stride}),
-      .rd_slot(command_slot),
+      .rd_slot(command_slot_q),
       .rd_data({n, dim, query, key_mode, value_mode, key_m, key_l, value_m, value_l,
                 q_stride, k_msb_stride, k_lsb_stride, v_msb_stride, v_lsb_stride})
   );
 
-  // What decides whether a task may begin does not wait for what is picked.
-  wire [1:0] task_dim, task_key_mode;
-
-  slot_table #(
-      .WIDTH(4), .SLOTS(8)
-  ) u_modes (
-      .clk(clk),
-      .wr_en(table_set), .wr_slot(table_slot), .wr_data({table_dim, table_key_mode}),
-      .rd_slot(task_slot), .rd_data({task_dim, task_key_mode})
-  );
-
-  reg  [SLOT_W-1:0] slot_q;  // the next row's
-  reg  [ SLOTS-1:0] used_q;
   wire [ADDR_W-1:0] k_lsb_base, v_msb_base, v_lsb_base;
-  wire              new_row = pick_task && row && !begun;
 
   slot_table #(
       .WIDTH(3 * ADDR_W), .SLOTS(SLOTS)
   ) u_rows (
       .clk(clk),
-      .wr_en(new_row), .wr_slot(slot_q),
-      .wr_data({task_k_lsb_base, task_v_msb_base, task_v_lsb_base}),
-      .rd_slot(ctx[16+:SLOT_W]), .rd_data({k_lsb_base, v_msb_base, v_lsb_base})
+      .wr_en(row_set), .wr_slot(its_row_q),
+      .wr_data({its_k_lsb_base, its_v_msb_base, its_v_lsb_base}),
+      .rd_slot(ctx_q[16+:SLOT_W]), .rd_data({k_lsb_base, v_msb_base, v_lsb_base})
   );
 
-  assign row_set   = new_row;
-  assign row_slot  = slot_q;
-  assign row_place = task_place_word;
-  assign row_dim   = task_dim;
+  assign row_set   = leaves && new_row_q;
+  assign row_slot  = its_row_q;
+  assign row_place = its_place;
+  assign row_dim   = its_dim;
 
-  wire [SLOTS-1:0] one_row = {{(SLOTS - 1){1'b0}}, 1'b1};
-
-  always @(posedge clk) begin
-    if (rst) begin
-      slot_q <= {SLOT_W{1'b0}};
-      used_q <= {SLOTS{1'b0}};
-    end else begin
-      if (new_row) slot_q <= slot_q + 1'b1;
-      used_q <= (used_q | (new_row ? one_row << slot_q : {SLOTS{1'b0}})) &
-                ~(row_done ? one_row << row_done_slot : {SLOTS{1'b0}});
-    end
-  end
-
-  // ---- the order of rows ------------------------------------------------------------------------
-
-  reg  [SLOT_W-1:0] row_q;  // the slot of a row whose query was fetched first
-  wire [SLOT_W-1:0] this_row = begun ? row_q : slot_q;
-  wire              keeps_scores = forced || (single && task_key_mode == AUTO);
-
-  always @(posedge clk) begin
-    if (new_row) row_q <= slot_q;
-  end
-
-  assign order_valid = pick_redo || (pick_task && (task_kind == KIND_ROW || (single && begun)));
-  assign order_n     = pick_redo ? n : task_n;
-  assign order_ctx   = pick_redo ? redo_ctx | 30'd33554432 :
-                       {task_release, single, forced, keeps_scores, again, task_slot, this_row,
-                        task_head, task_k};
-
-  // ---- accounts ---------------------------------------------------------------------------------
-
-  localparam KEPT_W  = 11;
-  localparam STORE_W = 11;
-
-  localparam [KEPT_W-1:0] ALL_KEPT = 11'd390;
-  localparam [STORE_W-1:0] ALL_STORE = 11'd1536;
-
-  reg  [  KEPT_W-1:0] kept_free_q;
-  reg  [ STORE_W-1:0] store_free_q;
-  // Rows in the store that may be redone or not. Scores leave the store in order, so a row whose
-  // second pass comes at once waits for them.
-  reg  [  SLOT_W:0]   undecided_q;
-  reg  [  SLOT_W:0]   unfetched_q;  // rows of a generation whose values were not asked for
-  wire [  KEPT_W-1:0] whole_words = task_k >> LANE_BITS;
-  wire [  KEPT_W-1:0] freed_words = kept_freed_k >> LANE_BITS;
-  wire [ STORE_W-1:0] whole_beats = task_n >> (3'd4 - {1'd0, task_dim});
-  wire [  KEPT_W-1:0] kept_need = whole_words + 1'b1;
-  wire [ STORE_W-1:0] store_need = whole_beats + 1'b1;
-  wire [ STORE_W-1:0] store_back;
-  wire                forced_back;
-  wire                reserve = new_row && single;
-  wire                stores = reserve && keeps_scores && !forced;
-  wire                decides = store_freed && !forced_back;
-  wire                unused_room, unused_back;
-  wire                unused_ctx = &{1'b0, ctx};
-  wire                fits = kept_free_q >= kept_need &&
-      (!keeps_scores || store_free_q >= store_need) &&
-      !(forced && undecided_q != {(SLOT_W + 1) {1'b0}});
-
-  assign allowed = run ? unfetched_q == {(SLOT_W + 1) {1'b0}} :
-      !row || (!used_q[slot_q] && (!single || fits));
-
-  stream_fifo #(
-      .WIDTH(1 + STORE_W), .DEPTH(SLOTS)
-  ) u_reserved (
-      .clk(clk), .rst(rst),
-      .push_valid(reserve && keeps_scores), .push_ready(unused_room),
-      .push_data({forced, store_need}),
-      .pop_valid(unused_back), .pop_ready(store_freed), .pop_data({forced_back, store_back})
-  );
-
-  always @(posedge clk) begin
-    if (rst) begin
-      kept_free_q  <= ALL_KEPT;
-      store_free_q <= ALL_STORE;
-      undecided_q  <= {(SLOT_W + 1) {1'b0}};
-      unfetched_q  <= {(SLOT_W + 1) {1'b0}};
-    end else begin
-      kept_free_q  <= kept_free_q - (reserve ? kept_need : {KEPT_W{1'b0}}) +
-                      (kept_freed ? freed_words + 1'b1 : {KEPT_W{1'b0}});
-      store_free_q <= store_free_q - (reserve && keeps_scores ? store_need : {STORE_W{1'b0}}) +
-                      (store_freed ? store_back : {STORE_W{1'b0}});
-      if (stores && !decides) undecided_q <= undecided_q + 1'b1;
-      if (decides && !stores) undecided_q <= undecided_q - 1'b1;
-      if (reserve && !pick_values) unfetched_q <= unfetched_q + 1'b1;
-      if (pick_values && !reserve) unfetched_q <= unfetched_q - 1'b1;
-    end
-  end
+  assign order_valid = picked_q && job_room && order_q;
+  assign order_n     = redo_q ? n : its_n;
+  assign order_ctx   = redo_q ? ctx_q | 30'd33554432 :
+                       {its_release, its_single, its_forced, its_keeps_scores, again_q, its_slot,
+                        its_row_q, its_head, its_k};
 
   // ---- the job, and where its ids come from -----------------------------------------------------
 
@@ -331,29 +429,30 @@ module fetch_scheduler (
   localparam [1:0] KEPT_IDS = 2'd1;
   localparam [1:0] LIST_IDS = 2'd2;
 
-  wire               redone = ctx[25];
+  wire               redone = ctx_q[25];
   wire               value_lsbs = value_mode == ALWAYS ||
       (value_mode == WITH_ROW && (redone || key_mode == ALWAYS));
-  wire               of_values = pick_values || (run && begun);
-  wire               of_query = !of_values && !pick_redo && !(run || (single && begun));
+  wire               of_task = !values_q && !redo_q;
+  wire               of_values = values_q || (of_task && its_run && second_q);
+  wire               of_query = of_task && !(its_run || (its_single && second_q));
   wire [        1:0] what = of_values ? VALUES : of_query ? QUERY : KEYS;
-  wire [        4:0] goes_along = {dim, pick_values || pick_redo || single, what};
-  wire [        1:0] from = pick_values ? KEPT_IDS :
-      (single && !begun && !pick_redo) ? ONE_ID : LIST_IDS;
+  wire [        4:0] goes_along = {dim, !of_task || its_single, what};
+  wire [        1:0] from = values_q ? KEPT_IDS :
+      (of_task && its_single && !second_q) ? ONE_ID : LIST_IDS;
   reg  [  JOB_W-1:0] job;
 
   always @(*) begin
     if (of_values) begin
-      job = {pick_values ? v_msb_base : task_v_msb_base, v_msb_stride,
-             pick_values ? v_lsb_base : task_v_lsb_base, v_lsb_stride,
-             1'b1, pick_values ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
+      job = {values_q ? v_msb_base : its_v_msb_base, v_msb_stride,
+             values_q ? v_lsb_base : its_v_lsb_base, v_lsb_stride,
+             1'b1, values_q ? value_lsbs : value_mode == ALWAYS, value_m, value_l, dim,
              goes_along};
     end else if (of_query) begin
-      job = {task_q_base, q_stride, task_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
+      job = {its_q_base, q_stride, its_q_base, q_stride, 1'b1, 1'b0, WHOLE, {PLANE_W{1'b0}},
              dim, goes_along};
     end else begin
-      job = {task_k_msb_base, k_msb_stride, pick_redo ? k_lsb_base : task_k_lsb_base,
-             k_lsb_stride, !(pick_redo || again), pick_redo || again || key_mode == ALWAYS,
+      job = {its_k_msb_base, k_msb_stride, redo_q ? k_lsb_base : its_k_lsb_base,
+             k_lsb_stride, !(redo_q || again_q), redo_q || again_q || key_mode == ALWAYS,
              key_m, key_l, dim, goes_along};
     end
   end
@@ -364,7 +463,7 @@ module fetch_scheduler (
   wire                ids_end;  // the list's last word is taken
   wire                jobs_free, sources_free, lists_free;
 
-  assign room = jobs_free && sources_free && lists_free;
+  assign job_room = jobs_free && sources_free && lists_free;
 
   reg_fifo #(
       .WIDTH(JOB_W), .DEPTH(4)
@@ -390,8 +489,7 @@ module fetch_scheduler (
       .WIDTH(LENGTH_W), .DEPTH(4)
   ) u_lists (
       .clk(clk), .rst(rst), .clear(1'b0),
-      .push_valid(go && from == LIST_IDS), .push_ready(lists_free),
-      .push_data(pick_redo ? n : task_n),
+      .push_valid(go && from == LIST_IDS), .push_ready(lists_free), .push_data(redo_q ? n : its_n),
       .pop_valid(list_valid), .pop_ready(list_ready), .pop_data(list_n)
   );
 

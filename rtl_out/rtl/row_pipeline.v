@@ -249,6 +249,10 @@ module row_pipeline (
   wire [ QUERY_W-1:0] fed_query;
   wire [   CTX_W-1:0] fed_ctx;
   wire [LENGTH_W-1:0] fed_n;
+  wire                asked_valid, asked_ready;
+  wire [ QUERY_W-1:0] asked_query;
+  wire [   CTX_W-1:0] asked_ctx;
+  wire [LENGTH_W-1:0] asked_n;
   wire [CTX_W+LENGTH_W-1:0] unused_tag;
   wire                unused_idle;
 
@@ -269,9 +273,18 @@ module row_pipeline (
       .clk(clk), .rst(rst),
       .read_free(read_free), .read_go(read), .read_tag({next_ctx, next_n}),
       .rd_data(rd_query), .rd_tag(unused_tag),
-      .out_valid(fed_valid), .out_ready(fed_ready), .out_data(fed_query),
-      .out_tag({fed_ctx, fed_n}),
+      .out_valid(asked_valid), .out_ready(asked_ready), .out_data(asked_query),
+      .out_tag({asked_ctx, asked_n}),
       .idle(unused_idle)
+  );
+
+  stream_reg #(
+      .WIDTH(QUERY_W + CTX_W + LENGTH_W)
+  ) u_fed (
+      .clk(clk), .rst(rst),
+      .push_valid(asked_valid), .push_ready(asked_ready),
+      .push_data({asked_query, asked_ctx, asked_n}),
+      .pop_valid(fed_valid), .pop_ready(fed_ready), .pop_data({fed_query, fed_ctx, fed_n})
   );
 
   wire       query_ready, key_row_ready;

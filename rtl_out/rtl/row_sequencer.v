@@ -95,8 +95,12 @@ module row_sequencer (
   localparam TOKEN_W  = 10;
   localparam ID_W     = 10;
   localparam COUNT_W  = 5;
+  localparam LANES    = 16;
   localparam RATIO_W  = 17;
   localparam PRODUCT_W = RATIO_W + LENGTH_W;
+
+  localparam [COUNT_W-1:0] ONE = 5'd1;
+  localparam [COUNT_W-1:0] TWO = 5'd2;
 
   localparam [1:0] ROW     = 2'd0;
   localparam [1:0] QUERY   = 2'd1;
@@ -118,35 +122,121 @@ module row_sequencer (
   wire      prepared = prepared_q == 5'd10;
   wire      task_taken = task_valid && task_ready;
 
+  // ---- ids of heads and queries, one at a time --------------------------------------------------
+
+  // A word is shifted down as its ids are taken, so that the id at hand is always the lowest. Words
+  // that come without a layer are another's.
+  wire at_work = state_q != IDLE;
+
+  wire                  head_take;
+  wire                  head_words_ready;
+  wire                  head_whole_valid, head_whole_last;
+  wire [LANES*ID_W-1:0] head_whole_ids;
+  wire [   COUNT_W-1:0] head_whole_count;
+  reg                   head_id_valid_q;
+  reg  [LANES*ID_W-1:0] head_ids_q;
+  reg  [   COUNT_W-1:0] head_left_q;  // ids of the word, with the one at hand
+  reg                   head_word_end_q;  // the id at hand is the word's last
+  reg                   head_list_end_q;  // the word is the list's last
+  wire                  head_load = !head_id_valid_q || (head_take && head_word_end_q);
+
+  stream_reg #(
+      .WIDTH(1 + COUNT_W + LANES * ID_W)
+  ) u_head_words (
+      .clk(clk), .rst(rst),
+      .push_valid(head_word_valid && at_work), .push_ready(head_words_ready),
+      .push_data({head_word_last, head_word_count, head_word_ids}),
+      .pop_valid(head_whole_valid), .pop_ready(head_load),
+      .pop_data({head_whole_last, head_whole_count, head_whole_ids})
+  );
+
+  assign head_word_ready = head_words_ready && at_work;
+
+  always @(posedge clk) begin
+    if (rst) head_id_valid_q <= 1'b0;
+    else if (head_load) head_id_valid_q <= head_whole_valid;
+  end
+
+  always @(posedge clk) begin
+    if (head_load) begin
+      head_ids_q      <= head_whole_ids;
+      head_left_q     <= head_whole_count;
+      head_word_end_q <= head_whole_count <= ONE;
+      head_list_end_q <= head_whole_last;
+    end else if (head_take) begin
+      head_ids_q      <= head_ids_q >> ID_W;
+      head_left_q     <= head_left_q - ONE;
+      head_word_end_q <= head_left_q <= TWO;
+    end
+  end
+
+  wire                  query_take;
+  wire                  query_words_ready;
+  wire                  query_whole_valid, query_whole_last;
+  wire [LANES*ID_W-1:0] query_whole_ids;
+  wire [   COUNT_W-1:0] query_whole_count;
+  reg                   query_id_valid_q;
+  reg  [LANES*ID_W-1:0] query_ids_q;
+  reg  [   COUNT_W-1:0] query_left_q;  // ids of the word, with the one at hand
+  reg                   query_word_end_q;  // the id at hand is the word's last
+  reg                   query_list_end_q;  // the word is the list's last
+  wire                  query_load = !query_id_valid_q || (query_take && query_word_end_q);
+
+  stream_reg #(
+      .WIDTH(1 + COUNT_W + LANES * ID_W)
+  ) u_query_words (
+      .clk(clk), .rst(rst),
+      .push_valid(query_word_valid && at_work), .push_ready(query_words_ready),
+      .push_data({query_word_last, query_word_count, query_word_ids}),
+      .pop_valid(query_whole_valid), .pop_ready(query_load),
+      .pop_data({query_whole_last, query_whole_count, query_whole_ids})
+  );
+
+  assign query_word_ready = query_words_ready && at_work;
+
+  always @(posedge clk) begin
+    if (rst) query_id_valid_q <= 1'b0;
+    else if (query_load) query_id_valid_q <= query_whole_valid;
+  end
+
+  always @(posedge clk) begin
+    if (query_load) begin
+      query_ids_q      <= query_whole_ids;
+      query_left_q     <= query_whole_count;
+      query_word_end_q <= query_whole_count <= ONE;
+      query_list_end_q <= query_whole_last;
+    end else if (query_take) begin
+      query_ids_q      <= query_ids_q >> ID_W;
+      query_left_q     <= query_left_q - ONE;
+      query_word_end_q <= query_left_q <= TWO;
+    end
+  end
+
   // ---- heads, one ahead -------------------------------------------------------------------------
 
   reg                heads_asked_q;
-  reg  [COUNT_W-1:0] head_lane_q;
   reg                head_valid_q;
   reg  [ HEAD_W-1:0] head_q;
   reg                head_last_q;
 
-  wire               next_valid = head_word_valid;
-  wire [ HEAD_W-1:0] next_head = head_word_ids[head_lane_q*ID_W+:HEAD_W];
-  wire               next_word = head_lane_q + 1'b1 >= head_word_count;
-  wire               next_last = next_word && head_word_last;
+  wire               next_valid = head_id_valid_q;
+  wire [ HEAD_W-1:0] next_head = head_ids_q[HEAD_W-1:0];
+  wire               next_last = head_word_end_q && head_list_end_q;
   wire               head_done;  // the head has no more tasks
-  wire               head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
+
+  assign head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
       state_q != IDLE;
 
   assign head_list_valid = layer_valid && !heads_asked_q && state_q != END;
   assign head_list_n     = heads;
-  assign head_word_ready = head_take && next_word;
 
   always @(posedge clk) begin
     if (rst) begin
       heads_asked_q <= 1'b0;
-      head_lane_q   <= {COUNT_W{1'b0}};
       head_valid_q  <= 1'b0;
     end else begin
       if (state_q == END) heads_asked_q <= 1'b0;
       else if (head_list_valid && head_list_ready) heads_asked_q <= 1'b1;
-      if (head_take) head_lane_q <= next_word ? {COUNT_W{1'b0}} : head_lane_q + 1'b1;
       if (head_take) head_valid_q <= 1'b1;
       else if (head_done) head_valid_q <= 1'b0;
     end
@@ -178,6 +268,9 @@ module row_sequencer (
   wire [16:0]      run_left = {1'b0, command_group} - {1'b0, member_q};
   wire [16:0]      head_gap = {{(17 - HEAD_W){1'b0}}, next_head} - {{(17 - HEAD_W){1'b0}}, head_q};
   wire             run_ends = head_last_q || head_gap >= run_left;
+  reg              run_ends_q;  // known when the head's addresses are, a state before its rows
+
+  always @(posedge clk) run_ends_q <= run_ends;
 
   always @(posedge clk) begin
     if (state_q == IDLE) begin
@@ -228,29 +321,25 @@ module row_sequencer (
   // ---- queries of a summarisation ---------------------------------------------------------------
 
   reg                queries_asked_q;
-  reg  [COUNT_W-1:0] query_lane_q;
   reg  [  TOKEN_W:0] token_q;  // the token that offset_q belongs to
   reg  [LENGTH_W-1:0] keys_q;  // of the row, when causal
 
-  wire [TOKEN_W-1:0] query = query_word_ids[query_lane_q*ID_W+:TOKEN_W];
-  wire               query_here = state_q == ROWS && query_word_valid && token_q == {1'b0, query};
-  wire               query_step = state_q == ROWS && query_word_valid && token_q != {1'b0, query};
-  wire               query_word_end = query_lane_q + 1'b1 >= query_word_count;
+  wire [TOKEN_W-1:0] query = query_ids_q[TOKEN_W-1:0];
+  wire               query_here = state_q == ROWS && query_id_valid_q && token_q == {1'b0, query};
+  wire               query_step = state_q == ROWS && query_id_valid_q && token_q != {1'b0, query};
   wire               row_taken = query_here && task_ready;
-  wire               row_last = query_word_end && query_word_last;
+  wire               row_last = query_word_end_q && query_list_end_q;
 
   assign query_list_valid = (state_q == BEGIN_HEAD || state_q == ROWS) && !queries_asked_q;
   assign query_list_n     = layer_n;
-  assign query_word_ready = row_taken && query_word_end;
+  assign query_take       = row_taken;
 
   always @(posedge clk) begin
     if (rst) begin
       queries_asked_q <= 1'b0;
-      query_lane_q    <= {COUNT_W{1'b0}};
     end else begin
       if (query_list_valid && query_list_ready) queries_asked_q <= 1'b1;
       else if (state_q == STEP) queries_asked_q <= 1'b0;
-      if (row_taken) query_lane_q <= query_word_end ? {COUNT_W{1'b0}} : query_lane_q + 1'b1;
     end
   end
 
@@ -317,7 +406,7 @@ module row_sequencer (
   end
 
   wire [ADDR_W-1:0] place = out_q + offset_q;
-  wire              unused = &{1'b0, place[1:0], query_word_ids, head_word_ids, command_query, up};
+  wire              unused = &{1'b0, place[1:0], query_ids_q, head_ids_q, command_query, up};
 
   assign layer_ready     = state_q == END;
   assign task_valid      = state_q == SINGLE || state_q == BEGIN_RUN || state_q == BEGIN_HEAD ||
@@ -327,7 +416,7 @@ module row_sequencer (
   assign task_head       = head_q;
   assign task_n          = (state_q == ROWS || state_q == SINGLE) ? keys_q : layer_n;
   assign task_k          = k;
-  assign task_release    = run_ends && row_last;
+  assign task_release    = run_ends_q && row_last;
   assign task_force      = command_key_mode == 2'd3 && command_key_mask[head_q];
   assign task_q_base     = q_q;
   assign task_k_msb_base = k_msb_q;

@@ -137,12 +137,15 @@ module sector_crossbar (
 
           assign fetched[AT*CHANNELS+:CHANNELS] = grant;
 
-          reg [CHANNEL_W-1:0] source;
+          reg [SLOT_W-1:0] came_slot;
+          reg [DATA_W-1:0] came_data;
           integer c;
           always @(*) begin
-            source = {CHANNEL_W{1'b0}};
+            came_slot = {SLOT_W{1'b0}};
+            came_data = {DATA_W{1'b0}};
             for (c = 0; c < CHANNELS; c = c + 1) begin
-              if (grant[c]) source = source | c[CHANNEL_W-1:0];
+              came_slot = came_slot | (class_slot[c*SLOT_W+:SLOT_W] & {SLOT_W{grant[c]}});
+              came_data = came_data | (class_data[c*DATA_W+:DATA_W] & {DATA_W{grant[c]}});
             end
           end
 
@@ -156,8 +159,8 @@ module sector_crossbar (
           end
 
           always @(posedge clk) begin
-            write_slot_q <= class_slot[source*SLOT_W+:SLOT_W];
-            write_data_q <= class_data[source*DATA_W+:DATA_W];
+            write_slot_q <= came_slot;
+            write_data_q <= came_data;
           end
 
           assign write_valid[PORT] = write_valid_q;

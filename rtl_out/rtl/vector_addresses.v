@@ -16,8 +16,12 @@
 // Output       of vector k in a lane: bound, its first sector's number; base, such that sector
 //              number i is base + i; first, where it begins among the lane's sectors, 0 being the
 //              one inherited from the vector before the lane; word, at which of the sector's 4-byte
-//              words. start: total of the groups before, modulo the lane's request ports. fetched:
-//              sum of the totals. A group is offered for one cycle and not held.
+//              words. start: total of the groups before that the lane's request ports served,
+//              modulo their number. fetched: sum of the totals. A group is offered for one cycle
+//              and not held.
+// Ports        lane i is served by the ports of lane i + origin * 4.0 modulo 16; origin counts the
+//              lists modulo 4. base, bound, total and start stand where the ports are; first and
+//              word, where the lanes are.
 // Protocol     job and id are valid/ready streams; no slice leaves in a cycle with `hold`. `stop`
 //              takes no more ids either; `clear` forgets the list, but for groups on their way.
 // Latency      a slice that leaves in cycle t is offered in t+8; an id beat taken in t leaves in
@@ -62,6 +66,7 @@ module vector_addresses #(
     output wire [95:0]      group_word,
     output wire [47:0]      group_total,
     output wire [15:0]      group_start,
+    output wire [1:0]       group_origin,
     output wire [6:0]       group_fetched,
     output wire             group_lsb,
     output wire [1:0]       group_dim,
@@ -90,6 +95,7 @@ module vector_addresses #(
   localparam EXTRA_W  = 2;  // bits of a number of sectors after a vector's first
   localparam TOTAL_W  = 3;
   localparam START_W  = 1;
+  localparam ORIGIN_W = 2;
   localparam PASS_W   = 1;
   localparam SUM_W    = 7;
 
@@ -162,15 +168,26 @@ module vector_addresses #(
   assign gathered = taken;
   assign beat_end = 1'b1;
 
+  wire [ORIGIN_W-1:0] origin;
+  reg  [ORIGIN_W-1:0] origin_q;  // another one for each list
+
+  assign origin = origin_q;
+
+  always @(posedge clk) begin
+    if (rst) origin_q <= {ORIGIN_W{1'b0}};
+    else if (advance && list_end) origin_q <= origin_q + 1'b1;
+  end
+
   // ---- what travels along -----------------------------------------------------------------------
 
-  localparam SIDE_W = CTX_W + 2 + COUNT_W + PASS_W + 2 + 2 * PLANE_W + 2;
+  localparam SIDE_W = ORIGIN_W + CTX_W + 2 + COUNT_W + PASS_W + 2 + 2 * PLANE_W + 2;
 
   reg  [       STAGES-1:0] valid_q;
   reg  [STAGES*SIDE_W-1:0] side_q;  // stage 1 in the low bits
   wire [       SIDE_W-1:0] side;
 
   assign side = {
+    origin,
     job_ctx,
     list_end && slice_end,
     beat_end && slice_end,
@@ -196,7 +213,7 @@ module vector_addresses #(
   assign idle = first_q && !second_q && valid_q == {STAGES{1'b0}};
 
   assign group_valid = valid_q[STAGES-1];
-  assign {group_ctx, group_last, group_close, group_count, group_pass, group_merge, group_lsb,
+  assign {group_origin, group_ctx, group_last, group_close, group_count, group_pass, group_merge, group_lsb,
           group_planes, group_shift, group_dim} = side_q[(STAGES-1)*SIDE_W+:SIDE_W];
 
   // Stage 1: ids of the vectors, base and stride; which vectors there are; words of a vector.
@@ -453,7 +470,40 @@ module vector_addresses #(
     s7_word_q <= s6_word_q;
   end
 
-  // ---- stage 8: sectors of the group; which port of a lane has its first one --------------------
+  // ---- stage 8: sectors of the group, by ports; which of a lane's ports has its first one -------
+
+  wire [VECTORS*SECTOR_W-1:0] port_base;
+  wire [ VECTORS*TOTAL_W-1:0] port_bound;
+  wire [   LANES*TOTAL_W-1:0] port_total;
+  localparam BASE_PART  = VECTORS * SECTOR_W / 4;
+  localparam BOUND_PART = VECTORS * TOTAL_W / 4;
+  localparam TOTAL_PART = LANES * TOTAL_W / 4;
+
+  wire [ORIGIN_W-1:0] s7_origin = side_q[7*SIDE_W-1-:ORIGIN_W];
+  reg [VECTORS*SECTOR_W-1:0] turned_base;
+  reg [ VECTORS*TOTAL_W-1:0] turned_bound;
+  reg [   LANES*TOTAL_W-1:0] turned_total;
+  integer by;
+
+  always @(*) begin
+    turned_base  = s7_base_q;
+    turned_bound = s7_bound_q;
+    turned_total = s7_total_q;
+    for (by = 0; by < ORIGIN_W; by = by + 1) begin
+      if (s7_origin[by]) begin
+        turned_base  = (turned_base << (BASE_PART << by))
+            | (turned_base >> (VECTORS * SECTOR_W - (BASE_PART << by)));
+        turned_bound = (turned_bound << (BOUND_PART << by))
+            | (turned_bound >> (VECTORS * TOTAL_W - (BOUND_PART << by)));
+        turned_total = (turned_total << (TOTAL_PART << by))
+            | (turned_total >> (LANES * TOTAL_W - (TOTAL_PART << by)));
+      end
+    end
+  end
+
+  assign port_base  = turned_base;
+  assign port_bound = turned_bound;
+  assign port_total = turned_total;
 
   reg [VECTORS*SECTOR_W-1:0] s8_base_q;
   reg [ VECTORS*TOTAL_W-1:0] s8_bound_q;
@@ -473,11 +523,11 @@ module vector_addresses #(
   end
 
   always @(posedge clk) begin
-    s8_base_q    <= s7_base_q;
-    s8_bound_q   <= s7_bound_q;
+    s8_base_q    <= port_base;
+    s8_bound_q   <= port_bound;
     s8_first_q   <= s7_first_q;
     s8_word_q    <= s7_word_q;
-    s8_total_q   <= s7_total_q;
+    s8_total_q   <= port_total;
     s8_fetched_q <= fetched;
   end
 
@@ -489,7 +539,7 @@ module vector_addresses #(
 
       reg  [START_W-1:0] start_q;
       wire [TOTAL_W+START_W-1:0] sum =
-          {{TOTAL_W{1'b0}}, start_q} + {{START_W{1'b0}}, s7_total_q[lane*TOTAL_W+:TOTAL_W]};
+          {{TOTAL_W{1'b0}}, start_q} + {{START_W{1'b0}}, port_total[lane*TOTAL_W+:TOTAL_W]};
       wire [TOTAL_W+START_W-1:0] turned = sum % TURN;
 
       always @(posedge clk) begin

@@ -131,6 +131,15 @@ wire [0:0] m_axi_rlast;
       .wready(), .bvalid(), .bid(), .bresp()
   );
 
+  tb_read_check #(
+      .DATA_W(256), .ADDR_W(40)
+  ) read_check (
+      .clk(clk), .forget(reset || !stopped), .request(request_valid && request_ready),
+      .request_address(base + request_address),
+      .burst(burst), .burst_address(m_axi_araddr), .burst_len(m_axi_arlen),
+      .beat(beat)
+  );
+
   assign burst = m_axi_arvalid && m_axi_arready;
   assign beat  = m_axi_rvalid && m_axi_rready;
 

@@ -7,10 +7,11 @@
 // - kind 1: foreign lists and rows run for so many cycles, then all is stopped.
 // - kind 2, 3: the same, while the memory answers with errors; all is stopped once a read error, or
 //   a write error, has been told too.
-// A phase ends in `report`: sectors by kind of planes, sectors read and the sum of their mixed
-// numbers (kind 0), and which errors were told. Reads must stay within the sectors `first` to
-// `last` of the address space. With `least`, so many sectors at least are to be owed when the stop
-// comes. Rows that are told as written come in `told`.
+// A phase ends in `report`: sectors by kind of planes, sectors asked of the channels and the sum of
+// their mixed numbers (kind 0), and which errors were told. The sectors must be those from `first`
+// to `last` of the address space, and the beats that are read those of the sectors. With `least`,
+// so many beats at least are to be owed when the stop comes. Rows that are told as written come in
+// `told`.
 
 module memory_side_fed #(
     parameter CTX_W  = 16,
@@ -422,6 +423,20 @@ wire [31:0] m_axi_bresp;
           .bready(m_axi_bready[channel*1+:1]), .bid(m_axi_bid[channel*1+:1]),
           .bresp(m_axi_bresp[channel*2+:2])
       );
+
+      // What the fetcher asks of the channel, and what is read.
+      tb_read_check #(
+          .DATA_W(DATA_W), .ADDR_W(ADDR_W)
+      ) read_check (
+          .clk(clk), .forget(reset || stop),
+          .request(dut.request_valid[channel] && dut.request_ready[channel]),
+          .request_address(dut.request_address[channel*ADDR_W+:ADDR_W]
+              + channel_base[channel*ADDR_W+:ADDR_W]),
+          .burst(m_axi_arvalid[channel] && m_axi_arready[channel]),
+          .burst_address(m_axi_araddr[channel*ADDR_W+:ADDR_W]),
+          .burst_len(m_axi_arlen[channel*8+:8]),
+          .beat(m_axi_rvalid[channel] && m_axi_rready[channel])
+      );
     end
   endgenerate
 
@@ -476,7 +491,6 @@ wire [31:0] m_axi_bresp;
   reg  [SECTOR_W-1:0] at;
   reg  [63:0] wide;
   reg  [31:0] burst;
-  reg         outside;
   integer     c;
   integer     s;
 
@@ -531,15 +545,15 @@ wire [31:0] m_axi_bresp;
           if ({m_axi_arcache[c*4+:4], m_axi_arprot[c*3+:3], m_axi_arqos[c*4+:4]}
               != {cache, prot, qos})
             $display("CHECK %m: ARCACHE, ARPROT or ARQOS is not what was set");
-          local_address = m_axi_araddr[c*ADDR_W+:ADDR_W] - channel_base[c*ADDR_W+:ADDR_W];
-          for (s = 0; s < burst * DATA_W / 256; s = s + 1) begin
-            at = ((local_address >> 5) + s) * CHANNELS + c;
-            reads = reads + 32'd1;
-            wide = at;
-            sum = sum + mix64(wide + 64'd1);
-            outside = at < phase_first || at > phase_last;
-            if (outside) $display("CHECK %m: sector %0h is read, which nobody asked for", at);
-          end
+        end
+        if (dut.request_valid[c] && dut.request_ready[c]) begin
+          local_address = dut.request_address[c*ADDR_W+:ADDR_W];
+          at = (local_address >> 5) * CHANNELS + c;
+          reads = reads + 32'd1;
+          wide = at;
+          sum = sum + mix64(wide + 64'd1);
+          if (at < phase_first || at > phase_last)
+            $display("CHECK %m: sector %0h is asked for, which no list has", at);
         end
         if (m_axi_awvalid[c]
             && {m_axi_awcache[c*4+:4], m_axi_awprot[c*3+:3], m_axi_awqos[c*4+:4]}

@@ -2,7 +2,8 @@
 //
 // A value_buffer and, behind it, what the values are for: of each row, in order, the sum of its
 // values times their probabilities. With `draw`, a seed, both streams are taken with random pauses
-// of their own; 0: at once.
+// of their own; 0: at once. waiting: picks have been taken, and no beat of prob has been offered
+// since.
 
 module value_buffer_summed #(
     parameter CTX_W = 16
@@ -34,7 +35,8 @@ module value_buffer_summed #(
     output wire [1:0]       row_dim,
     output wire [CTX_W-1:0] row_ctx,
 
-    input  wire [31:0]      draw
+    input  wire [31:0]      draw,
+    output wire             waiting
 );
 
   localparam LANES = 16;
@@ -77,6 +79,15 @@ module value_buffer_summed #(
       .prob_count(prob_count), .prob_last(prob_last), .prob_dim(prob_dim), .prob_ctx(prob_ctx),
       .value_valid(value_valid), .value_ready(value_ready), .value_data(value_data)
   );
+
+  reg waiting_q;
+
+  assign waiting = waiting_q && !reset;
+
+  always @(posedge clk) begin
+    if (reset || (waiting_q && prob_valid)) waiting_q <= 1'b0;
+    else if (pick_valid && pick_ready) waiting_q <= 1'b1;
+  end
 
   reg [2047:0] sums;
   reg [1:0] sum_dim;

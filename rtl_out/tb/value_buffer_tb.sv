@@ -47,6 +47,7 @@ module value_buffer_tb;
   wire [2065:0] row_compared;
 
   wire [31:0] draw = 32'h332b3e7f;
+  wire [0:0] waiting;
 
   value_buffer_summed dut (
       .clk(clk), .rst(reset),
@@ -60,7 +61,7 @@ module value_buffer_tb;
       .pick_ctx(pick_payload[377:362]),
       .row_valid(row_valid), .row_ready(row_ready), .row_sums(row_payload[2047:0]),
       .row_dim(row_payload[2049:2048]), .row_ctx(row_payload[2065:2050]),
-      .draw(draw)
+      .draw(draw), .waiting(waiting)
   );
 
   tb_source #(

@@ -111,13 +111,13 @@ module av_array #(
 
   // A beat enters in the cycle in which it comes, with its value; one that has to wait does so in a register, for
   // prob_ready not to follow the other stream.
-  localparam BEAT_W = INFO_W + 1 + COUNT_W + LANES * PROB_W;
+  localparam HEAD_W = INFO_W + 1 + COUNT_W + LANES * PROB_W;
 
-  wire [BEAT_W-1:0] prob_beat = {
+  wire [HEAD_W-1:0] prob_beat = {
     prob_ctx, prob_shift, prob_mant, {% if folds > 0 %}prob_dim, {% endif %}prob_last, prob_count, prob_probs
   };
   reg               parked_q;
-  reg  [BEAT_W-1:0] parked_beat_q;
+  reg  [HEAD_W-1:0] parked_beat_q;
 
   assign prob_ready = !parked_q;
   assign head_valid = parked_q || prob_valid;
