@@ -162,7 +162,11 @@ fn every_fault_has_its_place() {
             let texts = sources.iter().filter_map(|all| all.iter().find(of_module));
             let times: Vec<usize> = texts.map(|s| s.text.matches(mutant.find).count()).collect();
             let places = times.iter().all(|&times| times <= 1) && times.contains(&1);
-            assert!(places, "{}: {mutant} occurs {times:?} times at its points", bench.block());
+            assert!(
+                places,
+                "{}: {mutant} occurs {times:?} times at its points",
+                bench.block()
+            );
         }
     }
 }

@@ -79,7 +79,11 @@ output wire [15:0] group_ctx,
   endfunction
 
   assign group_valid = groups_in != groups_out && !reset;
-  assign {group_ctx, group_last, group_count, group_pass, group_close, group_merge, group_shift, group_planes, group_dim, group_lsb, group_fetched, group_origin, group_start, group_total, group_word, group_first, group_bound, group_base} = groups[groups_out%DEPTH];
+  assign {
+    group_ctx, group_last, group_count, group_pass, group_close, group_merge, group_shift,
+    group_planes, group_dim, group_lsb, group_fetched, group_origin, group_start, group_total,
+    group_word, group_first, group_bound, group_base
+  } = groups[groups_out%DEPTH];
 
   vector_addresses #(
       .CTX_W(CTX_W)
@@ -110,7 +114,8 @@ output wire [15:0] group_ctx,
       hold       <= 1'b0;
     end else begin
       random <= xorshift(random);
-      hold   <= (left + 32'd2 - groups_out > DEPTH - INSIDE) || (draw != 32'd0 && random[5:4] == 2'd0);
+      hold   <= (left + 32'd2 - groups_out > DEPTH - INSIDE)
+          || (draw != 32'd0 && random[5:4] == 2'd0);
       if (leaves) left <= left + 32'd1;
       if (leaves && hold) $display("CHECK %m: a group goes in spite of hold");
       if (idle && left != groups_in) $display("CHECK %m: idle with a group on its way");

@@ -8,6 +8,7 @@ use super::{Bench, Mutant, Point, Random, Rig};
 use crate::config::{Config, Params, Reset};
 use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, plane_bytes};
+use crate::rtl::format;
 use crate::rtl::plane_fetcher::Shape;
 use crate::rtl::{self, Direction, Field, Interface, Stream};
 use crate::sim::{Builder, Case, Design, Pace};
@@ -616,7 +617,7 @@ impl Bench for VectorAddresses {
         context.insert("outputs", &outputs);
         context.insert("pins", &pins);
         context.insert("group_w", &width_of(&fields));
-        context.insert("group", &format!("{{{}}}", names.join(", ")));
+        context.insert("group_lines", &format::filled(&names));
         stand(design, &point.config, "vector_addresses_stand", TEMPLATE, context)?;
         design.interface.streams.push(Stream::output("group", fields));
         design.interface.ports = vec![

@@ -361,10 +361,24 @@ impl Bench for PlaneFetcher {
         for dim in [64, 32] {
             for bits in [4, 6, 8, 12] {
                 for percent in [10, 20, 50, 90, 100] {
-                    measured.push(measure(&rig, &point.config, dim, bits, Lists::Share(percent), progress)?);
+                    measured.push(measure(
+                        &rig,
+                        &point.config,
+                        dim,
+                        bits,
+                        Lists::Share(percent),
+                        progress,
+                    )?);
                 }
                 for sizes in SHORT {
-                    measured.push(measure(&rig, &point.config, dim, bits, Lists::Sizes(sizes), progress)?);
+                    measured.push(measure(
+                        &rig,
+                        &point.config,
+                        dim,
+                        bits,
+                        Lists::Sizes(sizes),
+                        progress,
+                    )?);
                 }
             }
         }
@@ -439,10 +453,17 @@ fn measure(
     lists: Lists,
     progress: &dyn Fn(&str),
 ) -> anyhow::Result<Measurement> {
-    progress(&format!("{bits} bits, D = {dim}, {lists} of {} tokens kept", config.max_tokens));
+    progress(&format!(
+        "{bits} bits, D = {dim}, {lists} of {} tokens kept",
+        config.max_tokens
+    ));
     let mut worst = 0.0f64;
     let (mut rate, mut vector_rate, mut wanted) = (0.0, 0.0, 0.0);
-    let seeds = if matches!(lists, Lists::Share(100)) { 1 } else { SEEDS };
+    let seeds = if matches!(lists, Lists::Share(100)) {
+        1
+    } else {
+        SEEDS
+    };
     for seed in 1..=seeds {
         let mut random = Random::seed_from_u64(seed);
         let mut case = Case::new(rig.interface());

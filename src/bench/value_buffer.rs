@@ -167,13 +167,10 @@ impl Bench for ValueBuffer {
                 Field::new("ctx", ctx_w),
             ],
         ));
-        design
-            .interface
-            .ports
-            .extend([
-                (Direction::In, Field::new("draw", 32)),
-                (Direction::Out, Field::new("waiting", 1)),
-            ]);
+        design.interface.ports.extend([
+            (Direction::In, Field::new("draw", 32)),
+            (Direction::Out, Field::new("waiting", 1)),
+        ]);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Shapes of attention that are measured without being asked for.
-const SHAPES: &str = "n=128 n=128,causal n=384 n=384,causal";
+const SHAPES: &str = "n=128,layers=6 n=128,layers=6,causal n=384 n=384,causal";
 
 /// Arguments of `spatten-gen figures`.
 ///
@@ -35,7 +35,7 @@ pub struct Args {
     /// Run this model, pruned and dense: safetensors, as `sim` takes it
     #[arg(long, value_name = "FILE")]
     model: Vec<PathBuf>,
-    /// Run random attention of this shape, pruned and dense, as `sim` takes it [default: n=128 and n=384, causal and not]
+    /// Run random attention of this shape, pruned and dense, as `sim` takes it [default: n=128 over 6 layers and n=384, causal and not]
     #[arg(long, value_name = "SHAPE")]
     attention: Vec<Shape>,
     /// Of each trace only the first so many rows, rounded up to whole layers

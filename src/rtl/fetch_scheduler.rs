@@ -19,7 +19,13 @@ impl Module for FetchScheduler {
     }
 
     fn instantiates(&self, _config: &Config) -> &'static [&'static str] {
-        &["slot_table", "stream_reg", "stream_fifo", "reg_fifo", "lane_gearbox"]
+        &[
+            "slot_table",
+            "stream_reg",
+            "stream_fifo",
+            "reg_fifo",
+            "lane_gearbox",
+        ]
     }
 
     fn interface(&self, config: &Config, _overrides: &[(&str, u64)]) -> Interface {

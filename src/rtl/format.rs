@@ -51,6 +51,19 @@ pub fn format(text: &str) -> String {
     formatted.join("\n") + "\n"
 }
 
+/// The items of a concatenation, side by side on lines of at most 90 columns.
+pub(crate) fn filled(items: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let item = item.clone() + if place + 1 < items.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + item.len() <= 90 => *line += &format!(" {item}"),
+            _ => lines.push(item),
+        }
+    }
+    lines
+}
+
 /// Sets the ports of each module in columns: direction, range, name.
 fn align_ports(lines: &mut [String]) {
     for list in lines.split_mut(|line| line.trim() == ");") {

@@ -461,7 +461,10 @@ impl Module for PlaneFetcher {
             + SectorCrossbar.cost(config, &[])
             + FetchPort.cost(config, &[]) * u64::from(shape.ports)
             + fifo(ask, AHEAD)
-            + fifo(origin_w + ctx_w + u64::from(side) + common + gens * (t_w + 3), shape.groups)
+            + fifo(
+                origin_w + ctx_w + u64::from(side) + common + gens * (t_w + 3),
+                shape.groups,
+            )
     }
 }
 

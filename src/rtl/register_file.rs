@@ -1,5 +1,6 @@
 //! Register file: the AXI4-Lite side of the core (map in [`crate::rtl::register_map`]).
 
+use super::format::filled;
 use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, REGIONS, RegisterMap, Role, register_map};
 use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
@@ -79,19 +80,6 @@ fn joined(parts: &[String]) -> String {
         [one] => one.clone(),
         several => format!("{{{}}}", several.join(", ")),
     }
-}
-
-/// The items of a concatenation, side by side on lines of at most 90 columns.
-fn filled(items: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for (place, item) in items.iter().enumerate() {
-        let item = item.clone() + if place + 1 < items.len() { "," } else { "" };
-        match lines.last_mut() {
-            Some(line) if line.len() + 1 + item.len() <= 90 => *line += &format!(" {item}"),
-            _ => lines.push(item),
-        }
-    }
-    lines
 }
 
 /// Width of a counter's increment: sectors of a stream in one cycle.

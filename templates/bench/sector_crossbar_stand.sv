@@ -130,7 +130,8 @@ module sector_crossbar_stand (
 
       assign room[port] = asks_in - asks_out < ASKS;
       assign none[port] = asks_in == asks_out && waits == {SLOTS{1'b0}};
-      assign port_valid[port] = asks_in != asks_out && !waits[give%SLOTS] && !reset && !clear && !drop;
+      assign port_valid[port] = asks_in != asks_out && !waits[give%SLOTS]
+          && !reset && !clear && !drop;
       assign port_sector[port*SECTOR_W+:SECTOR_W] = asks[asks_out%ASKS];
       assign port_slot[port*SLOT_W+:SLOT_W] = give % SLOTS;
       assign report_counts[port*16+:16] = count;

@@ -58,7 +58,11 @@ module vector_addresses_stand #(
   endfunction
 
   assign group_valid = groups_in != groups_out && !reset;
-  assign {{ group }} = groups[groups_out%DEPTH];
+  assign {
+    {% for line in group_lines %}
+    {{ line }}
+    {% endfor %}
+  } = groups[groups_out%DEPTH];
 
   vector_addresses #(
       .CTX_W(CTX_W)
@@ -100,7 +104,8 @@ module vector_addresses_stand #(
       hold       <= 1'b0;
     end else begin
       random <= xorshift(random);
-      hold   <= (left + 32'd2 - groups_out > DEPTH - INSIDE) || (draw != 32'd0 && random[5:4] == 2'd0);
+      hold   <= (left + 32'd2 - groups_out > DEPTH - INSIDE)
+          || (draw != 32'd0 && random[5:4] == 2'd0);
       if (leaves) left <= left + 32'd1;
       if (leaves && hold) $display("CHECK %m: a group goes in spite of hold");
       if (idle && left != groups_in) $display("CHECK %m: idle with a group on its way");

@@ -252,9 +252,9 @@ module plane_fetcher #(
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(group_valid),
       .push_ready(use_room),
-      .push_data ({group_origin, group_ctx, group_last, group_count, group_pass, group_merge, group_close,
-                   group_planes, group_shift, group_lsb, group_dim, group_start, group_total,
-                   group_first, group_word}),
+      .push_data ({group_origin, group_ctx, group_last, group_count, group_pass, group_merge,
+                   group_close, group_planes, group_shift, group_lsb, group_dim, group_start,
+                   group_total, group_first, group_word}),
       .pop_valid (use_valid),
       .pop_ready (used),
       .pop_data  ({use_origin, use_side, use_start, use_total, use_first, use_word})

@@ -259,8 +259,8 @@ module vector_addresses #(
   assign idle = first_q && !second_q && valid_q == {STAGES{1'b0}};
 
   assign group_valid = valid_q[STAGES-1];
-  assign {group_origin, group_ctx, group_last, group_close, group_count, group_pass, group_merge, group_lsb,
-          group_planes, group_shift, group_dim} = side_q[(STAGES-1)*SIDE_W+:SIDE_W];
+  assign {group_origin, group_ctx, group_last, group_close, group_count, group_pass, group_merge,
+          group_lsb, group_planes, group_shift, group_dim} = side_q[(STAGES-1)*SIDE_W+:SIDE_W];
 
   // Stage 1: ids of the vectors, base and stride; which vectors there are; words of a vector.
   reg [ WORD_W-1:0] s1_base_q;

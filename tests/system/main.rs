@@ -21,12 +21,16 @@ fn thorough() -> bool {
     std::env::var_os("SPATTEN_THOROUGH").is_some_and(|v| v == "1")
 }
 
-fn builder() -> Builder {
-    let cache = std::env::var_os("SPATTEN_CACHE").map_or_else(
+/// Where built models are kept.
+fn cache() -> PathBuf {
+    std::env::var_os("SPATTEN_CACHE").map_or_else(
         || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("sim-cache"),
         PathBuf::from,
-    );
-    Builder::with(Verilator::find().unwrap(), cache)
+    )
+}
+
+fn builder() -> Builder {
+    Builder::with(Verilator::find().unwrap(), cache())
 }
 
 fn preset(name: &str) -> Config {
@@ -541,4 +545,23 @@ fn a_wrong_expectation_is_noticed_wherever_it_is() {
         .unwrap();
     let message = result.unwrap_err().to_string();
     assert!(message.contains("expected 2 (group), got none"), "{message}");
+}
+
+/// Rows of values that nothing leaves out: no stage takes more cycles for a beat than it has to.
+#[test]
+fn summarisation_stays_near_its_roof() {
+    let arguments = "sim --preset spatten-1-8 --attention n=128,heads=2,dim=64 --dense --checks --json";
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_spatten-gen"))
+        .args(arguments.split(' '))
+        .env("SPATTEN_CACHE", cache())
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    assert!(output.status.success(), "{report}");
+    let share = report["share"].as_f64().unwrap();
+    assert!(
+        share > 0.9,
+        "{share} of the roof; replay: spatten-gen {arguments}"
+    );
 }
