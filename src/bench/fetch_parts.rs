@@ -993,7 +993,7 @@ impl Bench for SectorCrossbar {
             ),
             fault(
                 "sector of another channel",
-                "class_data[source*DATA_W+:DATA_W]",
+                "class_data[c*DATA_W+:DATA_W]",
                 "class_data[0+:DATA_W]",
             ),
             fault(

@@ -234,13 +234,13 @@ impl Bench for MemorySide {
             ),
             side(
                 "base of another channel for reads",
-                ".base           (channel_base[channel*ADDR_W+:ADDR_W])",
-                ".base           (channel_base[0+:ADDR_W])",
+                ".response_error(response_error[channel]), .base(channel_base[channel*ADDR_W+:ADDR_W])",
+                ".response_error(response_error[channel]), .base(channel_base[0+:ADDR_W])",
             ),
             side(
                 "base of another channel for writes",
-                ".base         (channel_base[channel*ADDR_W+:ADDR_W])",
-                ".base         (channel_base[0+:ADDR_W])",
+                ".write_strobe(write_strobe), .base(channel_base[channel*ADDR_W+:ADDR_W])",
+                ".write_strobe(write_strobe), .base(channel_base[0+:ADDR_W])",
             ),
             side(
                 "read error ignored",
@@ -259,13 +259,13 @@ impl Bench for MemorySide {
             ),
             side(
                 "stop leaves the readers alone",
-                ".qos            (axi_qos),\n          .stop           (stop),",
-                ".qos            (axi_qos),\n          .stop           (1'b0),",
+                ".stop(stop), .idle(reader_idle[channel])",
+                ".stop(1'b0), .idle(reader_idle[channel])",
             ),
             side(
                 "stop leaves the writers alone",
-                ".qos          (axi_qos),\n          .stop         (stop),",
-                ".qos          (axi_qos),\n          .stop         (1'b0),",
+                ".stop(stop), .idle(writer_idle[channel])",
+                ".stop(1'b0), .idle(writer_idle[channel])",
             ),
             side(
                 "what a stopped reader dropped stays owed",

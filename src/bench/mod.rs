@@ -277,7 +277,7 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
 
 /// Where `find` occurs in `text`, whatever the blanks and ends of lines in either: how Verilog is laid out is no concern
 /// of a fault.
-fn places(text: &str, find: &str) -> Vec<Range<usize>> {
+pub fn places(text: &str, find: &str) -> Vec<Range<usize>> {
     let (mut dense, mut origins) = (String::with_capacity(text.len()), Vec::new());
     for (at, letter) in text.char_indices().filter(|(_, letter)| !letter.is_whitespace()) {
         dense.push(letter);

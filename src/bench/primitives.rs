@@ -355,8 +355,8 @@ impl Bench for LaneGearbox {
             ),
             mutant(
                 "next row's width too early",
-                ": drain  ? width_q\n",
-                ": drain  ? push_width\n",
+                ": drain ? width_q : cut",
+                ": drain ? push_width : cut",
             ),
             mutant(
                 "next row's user too early",

@@ -48,7 +48,7 @@ pub static EXCEPTIONS: &[Exception] = &[
     Exception {
         module: "av_array",
         to: "*",
-        levels: 31,
+        levels: 33,
         reason: "takes values in the cycle in which a beat of the fetcher is cut in pieces",
     },
     Exception {
