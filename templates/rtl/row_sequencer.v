@@ -79,7 +79,9 @@ module row_sequencer (
   localparam PRODUCT_W = RATIO_W + LENGTH_W;
 
   localparam [COUNT_W-1:0] ONE = {{ count_w }}'d1;
-  localparam [COUNT_W-1:0] TWO = {{ count_w }}'d{{ 2 if lanes > 1 else 1 }};
+  {% if lanes > 1 %}
+  localparam [COUNT_W-1:0] TWO = {{ count_w }}'d2;
+  {% endif %}
 
   localparam [1:0] ROW     = 2'd0;
   localparam [1:0] QUERY   = 2'd1;
@@ -144,12 +146,18 @@ module row_sequencer (
     if ({{ name }}_load) begin
       {{ name }}_ids_q      <= {{ name }}_whole_ids;
       {{ name }}_left_q     <= {{ name }}_whole_count;
+      {% if lanes > 1 %}
       {{ name }}_word_end_q <= {{ name }}_whole_count <= ONE;
+      {% else %}
+      {{ name }}_word_end_q <= 1'b1;
+      {% endif %}
       {{ name }}_list_end_q <= {{ name }}_whole_last;
     end else if ({{ name }}_take) begin
       {{ name }}_ids_q      <= {{ name }}_ids_q >> ID_W;
       {{ name }}_left_q     <= {{ name }}_left_q - ONE;
+      {% if lanes > 1 %}
       {{ name }}_word_end_q <= {{ name }}_left_q <= TWO;
+      {% endif %}
     end
   end
 
