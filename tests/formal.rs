@@ -1,7 +1,7 @@
 //! Proofs of the stream primitives at small sizes, for all inputs and all time (`sim/formal/*.sv`), and that each proof
 //! fails on Verilog with a fault: the first in its list in an ordinary run, each with `SPATTEN_THOROUGH=1`.
 
-use spatten_gen::bench::{Mutant, Point, design};
+use spatten_gen::bench::{Mutant, Point, design, thorough};
 use spatten_gen::config::Params;
 use spatten_gen::sim::candidates;
 use std::fmt::Write as _;
@@ -10,8 +10,7 @@ use std::process::Command;
 
 /// The faults that this run takes.
 fn taken<T>(faults: &[T]) -> &[T] {
-    let thorough = std::env::var_os("SPATTEN_THOROUGH").is_some();
-    if thorough { faults } else { &faults[..1] }
+    if thorough() { faults } else { &faults[..1] }
 }
 
 /// A proof of a block at a point.

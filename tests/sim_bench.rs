@@ -8,7 +8,7 @@ use spatten_gen::bench::soak::{Goal, Plan, soak};
 use spatten_gen::bench::softmax::{Showing, Stand};
 use spatten_gen::bench::topk_engine::push_row;
 use spatten_gen::bench::value_buffer::one_row;
-use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig};
+use spatten_gen::bench::{self, BENCHES, Bench, Mutant, Point, Rig, thorough};
 use spatten_gen::rtl;
 use spatten_gen::rtl::plane_fetcher::{request_latency, vector_latency};
 use spatten_gen::rtl::value_buffer;
@@ -17,11 +17,6 @@ use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
 const POINTS: usize = 3;
 const FAULTS: usize = 3;
-
-/// Whether the run takes all points and faults there are: `SPATTEN_THOROUGH=1`.
-fn thorough() -> bool {
-    std::env::var_os("SPATTEN_THOROUGH").is_some()
-}
 
 /// The benches that the run takes: those of the blocks that `SPATTEN_BLOCKS` names, with commas between them, or all.
 fn benches() -> Vec<&'static dyn Bench> {

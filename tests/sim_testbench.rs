@@ -235,7 +235,7 @@ fn the_core_runs_by_itself_and_by_its_driver() {
     let (pass, text) = output.make(&["sim-spatten_top", "SEED=0", &verilator]);
     assert!(!pass && text.contains("count_"), "{text}");
     restore("spatten_top_accesses.hex", right);
-    if std::env::var_os("SPATTEN_THOROUGH").is_some_and(|v| v == "1") {
+    if bench::thorough() {
         output.replace(
             "tb/spatten_top_case.h",
             "#define CASE_TOKENS 10u",

@@ -1,11 +1,10 @@
 //! The memory behind the AXI4 masters in their benches: `templates/tb/tb_axi_memory.sv`, what it holds, and how a bench's
 //! top module is made around it.
 
-use super::Point;
+use super::{Point, stand};
 use crate::config::Config;
 use crate::rtl::{self, Direction, Interface};
 use crate::sim::Design;
-use anyhow::Context as _;
 use std::fmt::Write as _;
 
 /// The memory's source.
@@ -113,18 +112,14 @@ pub(super) fn surround(
     context.insert("wires", wires.trim_end());
     context.insert("dut_axi", &block.join(",\n      "));
     context.insert("memory_axi", &memory.join(",\n      "));
-    context.insert("rst_port", config.reset.port());
-    context.insert("reset", config.reset.active());
     context.insert("addr_w", &config.addr_width);
     context.insert("data_w", &config.axi_data_width);
     context.insert("id_w", &config.id_width);
     context.insert("sector_w", &(config.addr_width - 5));
     more(&mut context);
     let top = format!("{}_fed", design.top);
-    let text = rtl::render_template(template, &context).with_context(|| format!("`{top}`"))?;
-    design.sources.push((format!("{top}.sv"), text));
+    stand(design, config, &top, template, context)?;
     design.sources.extend(sources());
-    design.top = top;
     design.interface = interface;
     Ok(())
 }

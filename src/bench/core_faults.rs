@@ -38,13 +38,12 @@ fn place(fault: &Fault, text: &str) -> anyhow::Result<Range<usize>> {
     let [whole] = places.as_slice() else {
         bail!("{fault}: the text occurs {} times, not once", places.len());
     };
-    // The expression follows what stands before it, and neither depends on blanks.
+    // What stands before the expression begins the place; the blanks between the two are neither's.
     let within = &text[whole.clone()];
-    let length = |part: &str| super::places(within, part).first().map_or(0, |place| place.end);
-    let start = if head.trim().is_empty() { 0 } else { length(head) };
-    let end = length(&format!("{head}{expression}"));
-    let blanks = within[start..end].len() - within[start..end].trim_start().len();
-    Ok(whole.start + start + blanks..whole.start + end)
+    let end_of = |part: &str| super::places(within, part).first().map_or(0, |place| place.end);
+    let end = end_of(&format!("{head}{expression}"));
+    let start = end - within[end_of(head)..end].trim_start().len();
+    Ok(whole.start + start..whole.start + end)
 }
 
 /// The whole core with every fault in it: those of `faults`, numbered from 1 by a port `fault`; 0 is none.

@@ -1,18 +1,19 @@
 //! Benches of what the memory side is made of: the address front end and the crossbar of the plane fetcher, the beat
 //! splitters behind it, and a value buffer's queues of picks.
 
+use super::axi_memory::mix;
 use super::key_buffer::preset;
-use super::measure::{Measurement, Selection, run};
+use super::measure::{Measurement, Selection, gap, run};
 use super::plane_fetcher::{Extra, id_beats, push_ids, push_job, some_list};
-use super::{Bench, Mutant, Point, Random, Rig};
+use super::rows::pick;
+use super::{Bench, Mutant, Point, Random, Rig, stand};
 use crate::config::{Config, Params, Reset};
 use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, plane_bytes};
 use crate::rtl::format;
 use crate::rtl::plane_fetcher::Shape;
-use crate::rtl::{self, Direction, Field, Interface, Stream};
+use crate::rtl::{Direction, Field, Interface, Stream};
 use crate::sim::{Builder, Case, Design, Pace};
-use anyhow::Context as _;
 use rand::{Rng, RngExt, SeedableRng};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -27,19 +28,13 @@ fn mutant(module: &'static str, name: &'static str, find: &'static str, replace:
     }
 }
 
-/// Puts a template of the bench's own around a block, as the top.
-fn stand(
-    design: &mut Design,
-    config: &Config,
-    name: &str,
-    template: &str,
-    mut context: tera::Context,
-) -> anyhow::Result<()> {
-    rtl::insert_config(&mut context, config)?;
-    let text = rtl::render_template(template, &context).with_context(|| format!("`{name}`"))?;
-    design.sources.push((format!("{name}.sv"), text));
-    design.top = name.to_owned();
-    Ok(())
+/// The seed of a stand's pauses: none in a third of the cases.
+fn draw(random: &mut Random) -> u64 {
+    if random.random_range(0..3) == 0 {
+        0
+    } else {
+        random.next_u32().into()
+    }
 }
 
 /// Small fetchers: wide and narrow beats, lanes with one port, with several, with different numbers of them, beats in
@@ -239,7 +234,6 @@ impl Bench for BeatSplitter {
             }
             let outcome = run(&rig.library, &case, Pace::Always)?;
             let cycles = &outcome.output("pop").cycles;
-            let rate = (cycles[cycles.len() - 1] - cycles[0]) as f64 / (cycles.len() - 1) as f64;
             let latency = if depth > 4 { config.ram_latency + 2 } else { 1 };
             let mut bounds = vec![(LATENCY, f64::from(latency))];
             if depth > 1 {
@@ -248,7 +242,7 @@ impl Bench for BeatSplitter {
             measured.push(Measurement {
                 setting: vec![("point", point.name.clone()), ("DEPTH", depth.to_string())],
                 figures: vec![
-                    (PIECE, Some(rate)),
+                    (PIECE, Some(gap(cycles))),
                     (LATENCY, Some((cycles[0] - outcome.accepted("push")[0]) as f64)),
                 ],
                 bounds,
@@ -617,7 +611,10 @@ impl Bench for VectorAddresses {
         context.insert("outputs", &outputs);
         context.insert("pins", &pins);
         context.insert("group_w", &width_of(&fields));
-        context.insert("group_lines", &format::filled(&names));
+        context.insert(
+            "group_lines",
+            &format::fill(names.iter().map(String::as_str), ", ", 90),
+        );
         stand(design, &point.config, "vector_addresses_stand", TEMPLATE, context)?;
         design.interface.streams.push(Stream::output("group", fields));
         design.interface.ports = vec![
@@ -636,14 +633,7 @@ impl Bench for VectorAddresses {
     ) -> anyhow::Result<Case> {
         let config = &point.config;
         let mut case = Case::new(interface);
-        case.port(
-            "draw",
-            if random.random_range(0..3) == 0 {
-                0
-            } else {
-                random.next_u32().into()
-            },
-        );
+        case.port("draw", draw(random));
         let mut follower = Follower::new(config);
         let mut list = List::default();
         for row in 0..rows {
@@ -773,11 +763,10 @@ impl Bench for VectorAddresses {
             }
             let outcome = run(&rig.library, &case, Pace::Always)?;
             let cycles = &outcome.output("group").cycles;
-            let rate = (cycles[cycles.len() - 1] - cycles[0]) as f64 / (cycles.len() - 1) as f64;
             measured.push(Measurement {
                 setting: vec![("point", point.name.clone())],
                 figures: vec![
-                    (GROUP, Some(rate)),
+                    (GROUP, Some(gap(cycles))),
                     (LATENCY, Some((cycles[0] - outcome.accepted("id")[0]) as f64)),
                 ],
                 // Into the front end, through it, and through the FIFO of the stand.
@@ -811,13 +800,6 @@ fn push_list(case: &mut Case, config: &Config, list: &List, extra: &Extra, follo
 /// `sector_crossbar`: every port is given each sector that it asks for, once, in the slot that asks; a row is a batch of
 /// requests.
 pub struct SectorCrossbar;
-
-/// Mixes the bits of a word, as the Verilog of the stand does.
-fn mix(x: u32) -> u32 {
-    let x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
-    let x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
-    x ^ x >> 16
-}
 
 /// What the memory of the stand holds in a sector, folded.
 fn folded(sector: u64) -> u32 {
@@ -917,14 +899,7 @@ impl Bench for SectorCrossbar {
     ) -> anyhow::Result<Case> {
         let shape = Shape::new(&point.config);
         let mut case = Case::new(interface);
-        case.port(
-            "draw",
-            if random.random_range(0..3) == 0 {
-                0
-            } else {
-                random.next_u32().into()
-            },
-        );
+        case.port("draw", draw(random));
         case.port("latency", *pick(&[2, 3, 10, 50], random));
         let mask = (1u64 << shape.sector_w) - 1;
         for row in 0..rows {
@@ -1059,8 +1034,4 @@ impl Bench for SectorCrossbar {
     fn rows_per_run(&self) -> usize {
         24
     }
-}
-
-fn pick<'a, T>(values: &'a [T], random: &mut Random) -> &'a T {
-    &values[random.random_range(0..values.len())]
 }

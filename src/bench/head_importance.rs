@@ -1,7 +1,7 @@
 //! Bench of head importance: every operation in every order, equal ids at every distance.
 
-use super::measure::{Measurement, Selection};
-use super::token_importance::{gap, presets, spread};
+use super::measure::{Measurement, Selection, gap};
+use super::token_importance::{presets, spread};
 use super::{Bench, Mutant, Point, Random, Rig, check, rows};
 use crate::config::Reset;
 use crate::golden::token_importance::Importance;

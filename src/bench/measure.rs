@@ -58,6 +58,11 @@ pub fn run(library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Ou
     Ok(outcome)
 }
 
+/// Cycles from one event to the next, on average.
+pub fn gap(cycles: &[u64]) -> f64 {
+    (cycles[cycles.len() - 1] - cycles[0]) as f64 / (cycles.len() - 1) as f64
+}
+
 /// The measurements as a table for people.
 pub fn table(measurements: &[Measurement]) -> String {
     let Some(first) = measurements.first() else {

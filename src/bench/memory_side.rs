@@ -5,7 +5,7 @@ use super::axi_reader::{LATENCY, preset};
 use super::measure::{Measurement, Selection, run};
 use super::plane_fetcher::{Extra, Totals, id_beats, push_ids, push_job, push_vectors, some_list};
 use super::rows::pick;
-use super::{Bench, Mutant, Point, Random};
+use super::{Bench, Mutant, Point, Random, stand};
 use crate::config::{Config, Params, Reset};
 use crate::golden::axi_reader::SECTOR_WORDS;
 use crate::golden::memory_side::{OutputRow, byte, writes};
@@ -13,9 +13,8 @@ use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, address_mask, plane_bytes};
 use crate::rtl::memory_side::master;
 use crate::rtl::plane_fetcher::Shape;
-use crate::rtl::{self, Direction, Field, Interface, Stream, write_tracker};
+use crate::rtl::{Direction, Field, Interface, Stream, write_tracker};
 use crate::sim::{Builder, Case, Design, Library, Pace};
-use anyhow::Context as _;
 use rand::{Rng, RngExt, SeedableRng};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -86,8 +85,6 @@ impl Bench for MemorySide {
         context.insert("wires", wires.trim_end());
         context.insert("dut_axi", &pins.join(",\n      "));
         context.insert("memory_axi", &memory.join(",\n          "));
-        context.insert("rst_port", config.reset.port());
-        context.insert("reset", config.reset.active());
         for (name, value) in [
             ("addr_w", config.addr_width),
             ("data_w", config.axi_data_width),
@@ -104,10 +101,8 @@ impl Bench for MemorySide {
         ] {
             context.insert(name, &value);
         }
-        let text = rtl::render_template(TEMPLATE, &context).context("`memory_side_fed`")?;
-        design.sources.push(("memory_side_fed.sv".into(), text));
+        stand(design, config, "memory_side_fed", TEMPLATE, context)?;
         design.sources.extend(axi_memory::sources());
-        design.top = "memory_side_fed".into();
         let mut streams = vec![Stream::input(
             "phase",
             vec![

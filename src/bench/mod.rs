@@ -275,6 +275,27 @@ pub fn design(block: &str, point: &Point, mutant: Option<&Mutant>) -> anyhow::Re
     })
 }
 
+/// Whether a run of the tests takes all points and faults there are: `SPATTEN_THOROUGH=1`. An ordinary one takes some,
+/// since building them is most of its time.
+pub fn thorough() -> bool {
+    std::env::var_os("SPATTEN_THOROUGH").is_some_and(|value| !value.is_empty())
+}
+
+/// Puts a template of a bench's own around a block, as the top.
+fn stand(
+    design: &mut Design,
+    config: &Config,
+    name: &str,
+    template: &str,
+    mut context: tera::Context,
+) -> anyhow::Result<()> {
+    rtl::insert_config(&mut context, config)?;
+    let text = rtl::render_template(template, &context).with_context(|| format!("`{name}`"))?;
+    design.sources.push((format!("{name}.sv"), text));
+    design.top = name.to_owned();
+    Ok(())
+}
+
 /// Where `find` occurs in `text`, whatever the blanks and ends of lines in either: how Verilog is laid out is no concern
 /// of a fault.
 pub fn places(text: &str, find: &str) -> Vec<Range<usize>> {

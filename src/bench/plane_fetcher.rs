@@ -1,6 +1,7 @@
 //! Bench of the plane fetcher: lists at every alignment and stride, on a memory of its own.
 
 use super::measure::{Measurement, Selection, run};
+use super::rows::pick;
 use super::{Bench, Mutant, Point, Random, Rig};
 use crate::config::{Config, Ram, Reset};
 use crate::golden::plane_fetcher::{List, Planes, operands};
@@ -563,10 +564,6 @@ pub fn one_vector(interface: &Interface, config: &Config, latency: u64) -> Case 
         &mut Totals::default(),
     );
     case
-}
-
-fn pick<'a, T>(values: &'a [T], random: &mut Random) -> &'a T {
-    &values[random.random_range(0..values.len())]
 }
 
 /// What has been asked of the memory since the last report.

@@ -2,11 +2,11 @@
 
 use super::axi_reader::preset;
 use super::measure::{Measurement, Selection, run};
-use super::{Bench, Mutant, Point, Random, rows};
+use super::{Bench, Mutant, Point, Random, rows, stand};
 use crate::config::{Params, Reset};
 use crate::golden::planes::address_mask;
 use crate::golden::row_writer::sectors;
-use crate::rtl::{self, Direction, Field, Interface, lane_bits};
+use crate::rtl::{Direction, Field, Interface, lane_bits};
 use crate::sim::{Builder, Case, Design, Pace};
 use rand::{Rng, RngExt};
 
@@ -46,15 +46,11 @@ impl Bench for RowWriter {
     fn surround(&self, point: &Point, design: &mut Design) -> anyhow::Result<()> {
         let config = &point.config;
         let mut context = tera::Context::new();
-        context.insert("rst_port", config.reset.port());
-        context.insert("reset", config.reset.active());
         context.insert("lanes", &config.output_lanes());
         context.insert("word_w", &(config.addr_width - 2));
         context.insert("addr_w", &config.addr_width);
         context.insert("channel_w", &lane_bits(config.channels));
-        let text = rtl::render_template(TEMPLATE, &context)?;
-        design.sources.push(("row_writer_fed.sv".into(), text));
-        design.top = "row_writer_fed".into();
+        stand(design, config, "row_writer_fed", TEMPLATE, context)?;
         design.interface.ports = vec![
             (Direction::In, Field::new("draw", 32)),
             (Direction::In, Field::new("warm_up", 16)),

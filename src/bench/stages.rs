@@ -4,10 +4,9 @@
 //! out, and the simulation counts them, so the emitted Verilog is the same with and without.
 
 use crate::config::Config;
-use crate::rtl::{self, Direction, Field};
+use crate::rtl::{Direction, Field};
 use crate::sim::Design;
 use crate::sim::system::{History, Tally};
-use anyhow::Context as _;
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../../templates/bench/spatten_probed.sv");
@@ -321,12 +320,9 @@ pub(super) fn probe(config: &Config, design: &mut Design) -> anyhow::Result<()> 
         .collect();
     let fields = fields(config);
     let mut context = tera::Context::new();
-    rtl::insert_config(&mut context, config)?;
     context.insert("ports", &ports);
     context.insert("fields", &fields);
-    let text = rtl::render_template(TEMPLATE, &context).context("`spatten_probed`")?;
-    design.sources.push(("spatten_probed.sv".into(), text));
-    design.top = "spatten_probed".into();
+    super::stand(design, config, "spatten_probed", TEMPLATE, context)?;
     let bits = 16 * fields.len() as u32;
     design
         .interface

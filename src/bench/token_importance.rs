@@ -1,7 +1,7 @@
 //! Bench of token importance: rows of every length, sweeps that fold and read under every guard, state operations in
 //! between.
 
-use super::measure::{Measurement, Selection};
+use super::measure::{Measurement, Selection, gap};
 use super::rows::{self, Kind};
 use super::{Bench, Mutant, Point, Random, Rig, check};
 use crate::config::{PRESETS, Ram, Reset};
@@ -36,11 +36,6 @@ pub(super) fn presets() -> anyhow::Result<Vec<Point>> {
         preset(2, 2, Reset::SyncLow)?,
         preset(3, 2, Reset::AsyncLow)?,
     ])
-}
-
-/// Cycles from one event to the next, on average.
-pub(super) fn gap(cycles: &[u64]) -> f64 {
-    (cycles[cycles.len() - 1] - cycles[0]) as f64 / (cycles.len() - 1) as f64
 }
 
 /// A number of up to 32 bits, as often small as large.

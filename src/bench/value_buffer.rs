@@ -3,12 +3,11 @@
 use super::key_buffer::{buffer_points, preset};
 use super::lists::{List, dims, per_beat};
 use super::measure::{Measurement, Selection, run};
-use super::{Bench, Mutant, Point, Random};
+use super::{Bench, Mutant, Point, Random, stand};
 use crate::config::Config;
 use crate::golden::value_buffer::weighted_sum;
-use crate::rtl::{self, Direction, Field, Interface, Stream, count_bits};
+use crate::rtl::{Direction, Field, Interface, Stream, count_bits};
 use crate::sim::{Builder, Case, Design, Pace};
-use anyhow::Context as _;
 use rand::{Rng, RngExt, SeedableRng};
 
 /// `value_buffer` against [`weighted_sum`], which its values and probabilities are to make; a row is a row.
@@ -140,8 +139,6 @@ impl Bench for ValueBuffer {
         let config = &point.config;
         let lanes = config.vector_lanes();
         let mut context = tera::Context::new();
-        context.insert("rst", config.reset.port());
-        context.insert("reset", config.reset.active());
         for (name, value) in [
             ("multipliers", config.multipliers),
             ("width", config.width),
@@ -153,9 +150,7 @@ impl Bench for ValueBuffer {
         ] {
             context.insert(name, &value);
         }
-        let text = rtl::render_template(TEMPLATE, &context).context("`value_buffer_summed`")?;
-        design.sources.push(("value_buffer_summed.sv".into(), text));
-        design.top = "value_buffer_summed".into();
+        stand(design, config, "value_buffer_summed", TEMPLATE, context)?;
         let ctx_w = design.interface.parameter("CTX_W") as u32;
         let streams = &mut design.interface.streams;
         streams.retain(|stream| stream.direction == Direction::In);

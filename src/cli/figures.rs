@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     let run = RunArgs::published();
-    let plans = [false, true].map(PlanArgs::whole);
+    let plans = [(false, "pruned"), (true, "dense")].map(|(dense, word)| (PlanArgs::whole(dense), word));
     let mut reports: Vec<RunReport> = Vec::new();
     for config in &configs {
         let rig = run.rig(config)?;
@@ -95,12 +95,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         for path in &args.workload {
             one(replay(config, path, args.rows, None, 1), Some(path))?;
         }
-        for plan in &plans {
+        for (plan, word) in &plans {
+            let titled = |mut job: Job| {
+                job.title += &format!(", {word}");
+                job
+            };
             for path in &args.model {
-                one(model(config, path, plan), Some(path))?;
+                one(model(config, path, plan).map(titled), Some(path))?;
             }
             for shape in &shapes {
-                one(attention(config, shape, plan), None)?;
+                one(attention(config, shape, plan).map(titled), None)?;
             }
         }
     }

@@ -152,12 +152,9 @@ fn print(report: &Report) {
     let mut lines: Vec<(String, Tally)> = Vec::new();
     for (block, all) in report.blocks() {
         let targets = report.targets.iter().filter(|target| target.block == block);
+        let before = lines.len();
         lines.extend(targets.map(|target| (format!("{block} {}", target.point), target.tally)));
-        let points = report
-            .targets
-            .iter()
-            .filter(|target| target.block == block)
-            .count();
+        let points = lines.len() - before;
         if points > 1 {
             lines.push((format!("{block}, {points} points"), all));
         }

@@ -1,5 +1,6 @@
 //! Runs of the whole core side by side.
 
+use super::run::percent;
 use super::{RunReport, grouped};
 use std::fmt::Write as _;
 
@@ -8,25 +9,12 @@ const STAGES: [&str; 5] = ["memory reads", "qk_array", "softmax", "topk_engine",
 
 /// Stages that a run can be bound by, the busiest one: those that work on a row.
 fn busiest(report: &RunReport) -> Option<(&'static str, f64)> {
-    let share = |stage: &crate::bench::stages::StageCycles| stage.busy as f64 / stage.cycles().max(1) as f64;
     report
         .stages
         .iter()
         .filter(|stage| STAGES.contains(&stage.name))
-        .map(|stage| (stage.name, 100.0 * share(stage)))
+        .map(|stage| (stage.name, percent(stage.busy as f64, stage.cycles() as f64)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
-/// What ran, without what it ran on.
-fn workload(report: &RunReport) -> String {
-    let pruned = if report.replay.contains(" --dense") {
-        ", dense"
-    } else if report.replay.contains(" sim ") {
-        ", pruned"
-    } else {
-        ""
-    };
-    format!("{}{pruned}", report.title)
 }
 
 /// The name of the preset, or what was changed.
@@ -78,7 +66,7 @@ pub fn figures_table(reports: &[RunReport]) -> String {
     };
     line("hardware", "workload", &HEADS.map(String::from));
     for report in reports {
-        line(hardware(report), &workload(report), &cells(report));
+        line(hardware(report), &report.title, &cells(report));
     }
     for (report, failure) in reports.iter().filter_map(|r| Some((r, r.failure.as_ref()?))) {
         let _ = writeln!(text, "FAILED: {failure}\n  replay: {}", report.replay);
@@ -116,7 +104,7 @@ pub fn figures_page(reports: &[RunReport]) -> String {
         let _ = write!(text, "\n## `{name}`\n\n| workload | {} |\n", HEADS.join(" | "));
         let _ = writeln!(text, "|---|{}", "---:|".repeat(6) + "---|");
         for report in runs {
-            let mut line = vec![workload(report)];
+            let mut line = vec![report.title.clone()];
             line.extend(cells(report));
             row(&mut text, &line);
         }
@@ -127,11 +115,11 @@ pub fn figures_page(reports: &[RunReport]) -> String {
             "---:|".repeat(STAGES.len())
         );
         for report in runs {
-            let mut line = vec![workload(report)];
+            let mut line = vec![report.title.clone()];
             for name in STAGES {
                 let stage = report.stages.iter().find(|stage| stage.name == name);
                 line.push(stage.map_or(String::new(), |stage| {
-                    let share = |cycles: u64| 100.0 * cycles as f64 / stage.cycles().max(1) as f64;
+                    let share = |cycles: u64| percent(cycles as f64, stage.cycles() as f64);
                     format!(
                         "{:.0} / {:.0} / {:.0}",
                         share(stage.busy),
@@ -158,8 +146,8 @@ mod tests {
 
     #[test]
     fn runs_stand_side_by_side() {
-        let run = |hardware: &str, replay: &str| RunReport {
-            title: "Something".into(),
+        let run = |title: &str, hardware: &str, replay: &str| RunReport {
+            title: title.into(),
             hardware: format!("spatten-gen{hardware}"),
             replay: replay.into(),
             cycles: 2000,
@@ -175,8 +163,12 @@ mod tests {
             ..RunReport::default()
         };
         let mut runs = [
-            run("", "spatten-gen replay --workload x.csv"),
-            run(" --preset tiny", "spatten-gen sim --attention n=1 --dense"),
+            run("Something", "", "spatten-gen replay --workload x.csv"),
+            run(
+                "Something, dense",
+                " --preset tiny",
+                "spatten-gen sim --attention n=1 --dense",
+            ),
         ];
         let page = figures_page(&runs);
         for part in [

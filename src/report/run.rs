@@ -129,7 +129,7 @@ struct Layer {
 }
 
 /// `part` of `whole`, in percent; 0 of nothing.
-fn percent(part: f64, whole: f64) -> f64 {
+pub(super) fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
 }
 

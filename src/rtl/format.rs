@@ -51,14 +51,20 @@ pub fn format(text: &str) -> String {
     formatted.join("\n") + "\n"
 }
 
-/// The items of a concatenation, side by side on lines of at most 90 columns.
-pub(crate) fn filled(items: &[String]) -> Vec<String> {
+/// Items side by side, on lines of at most so many columns; the separator stands between items of one line.
+pub(crate) fn fill<'a>(
+    items: impl IntoIterator<Item = &'a str>,
+    separator: &str,
+    columns: usize,
+) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for (place, item) in items.iter().enumerate() {
-        let item = item.clone() + if place + 1 < items.len() { "," } else { "" };
+    for item in items {
         match lines.last_mut() {
-            Some(line) if line.len() + 1 + item.len() <= 90 => *line += &format!(" {item}"),
-            _ => lines.push(item),
+            Some(line) if line.len() + separator.len() + item.len() <= columns => {
+                line.push_str(separator);
+                line.push_str(item);
+            }
+            _ => lines.push(item.to_owned()),
         }
     }
     lines
@@ -113,30 +119,27 @@ impl<'a> Port<'a> {
 /// Sets the connections of instances side by side: those of a stream, whose names begin with the same word, from a line
 /// of their own on, others one after the other.
 fn fill_connections(lines: &[String]) -> Vec<String> {
+    let parsed: Vec<_> = lines.iter().map(|line| (line, Connection::parse(line))).collect();
     let mut filled = Vec::with_capacity(lines.len());
-    for run in lines.chunk_by(|a, b| Connection::parse(a).is_some() && Connection::parse(b).is_some()) {
-        let connections: Vec<Connection> = run.iter().filter_map(|line| Connection::parse(line)).collect();
+    for run in parsed.chunk_by(|(_, a), (_, b)| a.is_some() && b.is_some()) {
+        let connections: Vec<&Connection> = run.iter().filter_map(|(_, parsed)| parsed.as_ref()).collect();
         let Some(first) = connections.first() else {
-            filled.extend_from_slice(run);
+            filled.extend(run.iter().map(|(line, _)| (*line).clone()));
             continue;
         };
         let margin = " ".repeat(first.indent);
-        let mut line = String::new();
-        let mut after_stream = false;
-        for group in connections.chunk_by(|a, b| a.stem() == b.stem()) {
-            let stream = group.len() >= STREAM;
-            for (place, connection) in group.iter().enumerate() {
-                let text = connection.to_string();
-                let breaks = place == 0 && (stream || after_stream);
-                if !line.is_empty() && (breaks || line.len() + 1 + text.len() > COLUMNS) {
-                    filled.push(std::mem::take(&mut line));
-                }
-                line += if line.is_empty() { &margin } else { " " };
-                line += &text;
-            }
-            after_stream = stream;
+        let groups: Vec<_> = connections.chunk_by(|a, b| a.stem() == b.stem()).collect();
+        // A stream is a paragraph, and so are the groups between two streams.
+        for paragraph in groups.chunk_by(|a, b| a.len() < STREAM && b.len() < STREAM) {
+            let texts: Vec<String> = paragraph
+                .iter()
+                .copied()
+                .flatten()
+                .map(ToString::to_string)
+                .collect();
+            let lines = fill(texts.iter().map(String::as_str), " ", COLUMNS - first.indent);
+            filled.extend(lines.iter().map(|line| format!("{margin}{line}")));
         }
-        filled.push(line);
     }
     filled
 }
@@ -243,23 +246,13 @@ fn wrap(paragraph: &[String], opening: &Comment, hang: usize, lines: &mut Vec<St
     let joined = words.collect::<Vec<_>>().join(" ");
     let start = opening.text.len() - opening.text.trim_start().len();
     let (label, body) = joined.split_at(hang - start);
-    let mut line = format!("{margin}{}{label}", " ".repeat(start));
-    let mut empty = true;
-    for word in body.split_whitespace() {
-        if !empty && line.len() + 1 + word.len() > COLUMNS {
-            lines.push(std::mem::replace(
-                &mut line,
-                format!("{margin}{}", " ".repeat(hang)),
-            ));
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
+    let columns = COLUMNS - margin.len() - hang;
+    for (number, text) in fill(body.split_whitespace(), " ", columns).iter().enumerate() {
+        lines.push(match number {
+            0 => format!("{margin}{}{label}{text}", " ".repeat(start)),
+            _ => format!("{margin}{}{text}", " ".repeat(hang)),
+        });
     }
-    lines.push(line);
 }
 
 #[cfg(test)]

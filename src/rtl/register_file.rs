@@ -1,6 +1,6 @@
 //! Register file: the AXI4-Lite side of the core (map in [`crate::rtl::register_map`]).
 
-use super::format::filled;
+use super::format::fill;
 use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, REGIONS, RegisterMap, Role, register_map};
 use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
@@ -304,9 +304,9 @@ impl Module for RegisterFile {
             &COUNTERS[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         );
         context.insert("tally_w", &tally_width(config));
-        context.insert("base_lines", &filled(&bases));
-        let values: Vec<String> = fields.iter().rev().map(|f| f.value.clone()).collect();
-        context.insert("value_lines", &filled(&values));
+        context.insert("base_lines", &fill(bases.iter().map(String::as_str), ", ", 90));
+        let values = fields.iter().rev().map(|f| f.value.as_str());
+        context.insert("value_lines", &fill(values, ", ", 90));
         for name in ["control", "interrupt", "doorbell"] {
             context.insert(format!("{name}_offset"), &offset(name));
         }

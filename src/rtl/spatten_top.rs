@@ -3,6 +3,7 @@
 use super::cascade_state::CascadeState;
 use super::core::Core;
 use super::fetch_scheduler::FetchScheduler;
+use super::format::fill;
 use super::memory_side::{MemorySide, master};
 use super::register_file::RegisterFile;
 use super::register_map::ADDRESS_WIDTH;
@@ -68,32 +69,21 @@ fn master_ports(config: &Config) -> Vec<String> {
         let length = if name.starts_with('a') { 2 } else { 1 };
         name[..length].to_owned()
     };
-    let masters = masters(config);
+    let declare = |(direction, field): &(Direction, Field)| {
+        let direction = match direction {
+            Direction::Out => "output",
+            Direction::In => "input",
+        };
+        let range = match field.width {
+            1 => String::new(),
+            width => format!("[{}:0] ", width - 1),
+        };
+        format!("{direction} wire {range}{}", field.name)
+    };
     let mut lines = Vec::new();
-    for channel in masters.chunk_by(|(_, a), (_, b)| channel_of(a) == channel_of(b)) {
-        let mut line = String::new();
-        for (direction, field) in channel {
-            let direction = if *direction == Direction::Out {
-                "output"
-            } else {
-                "input"
-            };
-            let range = if field.width > 1 {
-                format!("[{}:0] ", field.width - 1)
-            } else {
-                String::new()
-            };
-            let port = format!("{direction} wire {range}{}", field.name);
-            if line.is_empty() {
-                line = port;
-            } else if line.len() + 2 + port.len() > PORT_COLUMNS {
-                lines.push(std::mem::replace(&mut line, port));
-            } else {
-                line += ", ";
-                line += &port;
-            }
-        }
-        lines.push(line);
+    for channel in masters(config).chunk_by(|(_, a), (_, b)| channel_of(a) == channel_of(b)) {
+        let ports: Vec<String> = channel.iter().map(declare).collect();
+        lines.extend(fill(ports.iter().map(String::as_str), ", ", PORT_COLUMNS));
     }
     lines
 }

@@ -6,7 +6,7 @@ module axi_reader_fed #(
     parameter IN_FLIGHT = {{ in_flight }}
 ) (
     input  wire clk,
-    input  wire {{ rst_port }},
+    input  wire {{ rst.port }},
     input  wire request_valid,
     output wire request_ready,
     input  wire [{{ addr_w - 1 }}:0] request_address,
@@ -23,7 +23,7 @@ module axi_reader_fed #(
     output wire beat  // an R handshake
 );
 
-  wire reset = {{ reset }};
+  wire reset = {{ rst.active }};
 
   // ---- phases --------------------------------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ module axi_reader_fed #(
       .IN_FLIGHT(IN_FLIGHT)
   ) dut (
       .clk(clk),
-      .{{ rst_port }}({{ rst_port }}),
+      .{{ rst.port }}({{ rst.port }}),
       .request_valid(stopped ? request_valid : foreign_valid),
       .request_ready(asked_ready),
       .request_address(stopped ? request_address : {foreign_sector, 5'd0}),

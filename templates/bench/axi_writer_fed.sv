@@ -7,7 +7,7 @@ module axi_writer_fed #(
     parameter IN_FLIGHT = {{ in_flight }}
 ) (
     input  wire clk,
-    input  wire {{ rst_port }},
+    input  wire {{ rst.port }},
     input  wire write_valid,
     output wire write_ready,
     input  wire [{{ addr_w - 1 }}:0] write_address,
@@ -32,7 +32,7 @@ module axi_writer_fed #(
 
   localparam SECTORS = {{ memory_sectors }};
 
-  wire reset = {{ reset }};
+  wire reset = {{ rst.active }};
 
   // ---- phases --------------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ module axi_writer_fed #(
       .IN_FLIGHT(IN_FLIGHT)
   ) dut (
       .clk(clk),
-      .{{ rst_port }}({{ rst_port }}),
+      .{{ rst.port }}({{ rst.port }}),
       .write_valid(stopped ? write_valid : foreign_valid),
       .write_ready(next_ready),
       .write_address(stopped ? write_address : {foreign_sector, 5'd0}),

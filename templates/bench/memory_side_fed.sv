@@ -15,7 +15,7 @@ module memory_side_fed #(
     parameter WRITES = 256
 ) (
     input  wire clk,
-    input  wire {{ rst_port }},
+    input  wire {{ rst.port }},
 
     input  wire phase_valid,
     output wire phase_ready,
@@ -102,7 +102,7 @@ module memory_side_fed #(
   localparam BEAT     = {{ beat_words }};  // words of a beat of a row
   localparam LIMIT    = 6000;  // cycles for an error to come
 
-  wire reset = {{ reset }};
+  wire reset = {{ rst.active }};
 
   function [31:0] mix32(input [31:0] x);
     begin
@@ -303,7 +303,7 @@ module memory_side_fed #(
       .WRITES(WRITES)
   ) dut (
       .clk(clk),
-      .{{ rst_port }}({{ rst_port }}),
+      .{{ rst.port }}({{ rst.port }}),
       .stop(stop),
       .idle(dut_idle),
       .job_valid(dut_job_valid),

@@ -3,7 +3,7 @@
 
 module row_writer_fed (
     input  wire clk,
-    input  wire {{ rst_port }},
+    input  wire {{ rst.port }},
     input  wire row_valid,
     output wire row_ready,
     input  wire [{{ lanes * 16 - 1 }}:0] row_data,
@@ -24,7 +24,7 @@ module row_writer_fed (
 
   localparam STOP = 8;  // cycles of it
 
-  wire reset = {{ reset }};
+  wire reset = {{ rst.active }};
 
   reg  [15:0] spent;
   reg  [31:0] random;
@@ -65,7 +65,7 @@ module row_writer_fed (
 
   row_writer dut (
       .clk(clk),
-      .{{ rst_port }}({{ rst_port }}),
+      .{{ rst.port }}({{ rst.port }}),
       .row_valid(run ? row_valid : random[0]),
       .row_ready(rows_ready),
       .row_data(run ? row_data : { {{ lanes * 16 }}{random[0]} }),

@@ -15,7 +15,6 @@ module spatten_probed (
       .{{ rst.port }}({{ rst.port }}),
       {% for port in ports %}
       .{{ port.name }}({{ port.name }}){% if not loop.last %},{% endif %}
-
       {% endfor %}
   );
 

@@ -6,7 +6,7 @@ module value_buffer_summed #(
     parameter CTX_W = 16
 ) (
     input  wire clk,
-    input  wire {{ rst }},
+    input  wire {{ rst.port }},
 
     input  wire load_valid,
     output wire load_ready,
@@ -43,7 +43,7 @@ module value_buffer_summed #(
   localparam DATA_W = {{ multipliers * width }};
   localparam DEPTH = 4;  // beats of either stream that wait for the other
 
-  wire reset = {{ reset }};
+  wire reset = {{ rst.active }};
 
   wire prob_valid, prob_last, value_valid;
   wire [LANES*PROB_W-1:0] prob_probs;
@@ -67,7 +67,7 @@ module value_buffer_summed #(
       .CTX_W(CTX_W)
   ) dut (
       .clk(clk),
-      .{{ rst }}({{ rst }}),
+      .{{ rst.port }}({{ rst.port }}),
       .load_valid(load_valid),
       .load_ready(load_ready),
       .load_data(load_data),

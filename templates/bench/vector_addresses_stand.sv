@@ -60,7 +60,7 @@ module vector_addresses_stand #(
   assign group_valid = groups_in != groups_out && !reset;
   assign {
     {% for line in group_lines %}
-    {{ line }}
+    {{ line }}{% if not loop.last %},{% endif %}
     {% endfor %}
   } = groups[groups_out%DEPTH];
 

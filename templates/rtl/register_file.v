@@ -266,7 +266,7 @@ module register_file (
 
   assign channel_base = {
     {% for line in base_lines %}
-    {{ line }}
+    {{ line }}{% if not loop.last %},{% endif %}
     {% endfor %}
   };
   assign axi_cache    = axi_attributes_q[3:0];
@@ -290,7 +290,7 @@ module register_file (
       .push_ready(queue_ready),
       .push_data ({
         {% for line in value_lines %}
-        {{ line }}
+        {{ line }}{% if not loop.last %},{% endif %}
         {% endfor %}
       }),
       .pop_valid (command_valid),

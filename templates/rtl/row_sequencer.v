@@ -174,8 +174,7 @@ module row_sequencer (
   wire               next_last = head_word_end_q && head_list_end_q;
   wire               head_done;  // the head has no more tasks
 
-  assign head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid &&
-      state_q != IDLE;
+  assign head_take = (!head_valid_q || (head_done && !head_last_q)) && next_valid && at_work;
 
   assign head_list_valid = layer_valid && !heads_asked_q && state_q != END;
   assign head_list_n     = heads;

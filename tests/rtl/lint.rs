@@ -2,6 +2,7 @@
 //! `SPATTEN_THOROUGH=1` lints the largest legal sizes too.
 
 use crate::{config, generate, run};
+use spatten_gen::bench::thorough;
 use spatten_gen::config::{Config, Ram, Reset};
 use std::fs;
 
@@ -38,7 +39,7 @@ fn the_ends_of_every_range_are_clean() {
         ) = (1, 1, 16, 1);
         (params.width, params.prob_width, params.out_width) = (8, 8, 8);
     }));
-    if std::env::var_os("SPATTEN_THOROUGH").is_none() {
+    if !thorough() {
         return;
     }
     lint(&config("spatten", |params| {

@@ -7,6 +7,7 @@ mod registers;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use spatten_gen::bench::system::{Flow, Host, OKAY, QUEUE, Ran, Rig, SLVERR, error_code, image};
+use spatten_gen::bench::thorough;
 use spatten_gen::config::{Config, PRESETS};
 use spatten_gen::golden::case::{Case, Executed, Outcome, Recorder, StateWrite};
 use spatten_gen::golden::command::*;
@@ -16,10 +17,6 @@ use spatten_gen::golden::random::{Scope, case_for};
 use spatten_gen::sim::system::{Access, Fault, MemoryModel, Side};
 use spatten_gen::sim::{Builder, Checks, Verilator};
 use std::path::PathBuf;
-
-fn thorough() -> bool {
-    std::env::var_os("SPATTEN_THOROUGH").is_some_and(|v| v == "1")
-}
 
 /// Where built models are kept.
 fn cache() -> PathBuf {
