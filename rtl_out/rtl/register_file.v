@@ -25,146 +25,153 @@
 // Reset        every register to the value that the page says; the queue is emptied.
 
 module register_file (
-    input  wire             clk,
-    input  wire             rst,
+    input  wire         clk,
+    input  wire         rst,
 
-    input  wire             aw_valid,
-    output wire             aw_ready,
-    input  wire [19:0]      aw_addr,
+    input  wire         aw_valid,
+    output wire         aw_ready,
+    input  wire [19:0]  aw_addr,
 
-    input  wire             w_valid,
-    output wire             w_ready,
-    input  wire [31:0]      w_data,
-    input  wire [3:0]       w_strb,
+    input  wire         w_valid,
+    output wire         w_ready,
+    input  wire [31:0]  w_data,
+    input  wire [3:0]   w_strb,
 
-    output wire             b_valid,
-    input  wire             b_ready,
-    output wire [1:0]       b_resp,
+    output wire         b_valid,
+    input  wire         b_ready,
+    output wire [1:0]   b_resp,
 
-    input  wire             ar_valid,
-    output wire             ar_ready,
-    input  wire [19:0]      ar_addr,
+    input  wire         ar_valid,
+    output wire         ar_ready,
+    input  wire [19:0]  ar_addr,
 
-    output wire             r_valid,
-    input  wire             r_ready,
-    output wire [31:0]      r_data,
-    output wire [1:0]       r_resp,
+    output wire         r_valid,
+    input  wire         r_ready,
+    output wire [31:0]  r_data,
+    output wire [1:0]   r_resp,
 
-    output wire             command_valid,
-    input  wire             command_ready,
-    output wire             command_mode_generation,
-    output wire             command_mode_causal,
-    output wire [1:0]       command_mode_key_mode,
-    output wire [1:0]       command_mode_value_mode,
-    output wire             command_mode_accumulate_tokens,
-    output wire             command_mode_accumulate_heads,
-    output wire [7:0]       command_mode_head_shift,
-    output wire [15:0]      command_query_token,
-    output wire [15:0]      command_shape_head_dim,
-    output wire [15:0]      command_shape_group,
-    output wire [7:0]       command_key_bits_msb,
-    output wire [7:0]       command_key_bits_lsb,
-    output wire [15:0]      command_key_bits_threshold,
-    output wire [7:0]       command_value_bits_msb,
-    output wire [7:0]       command_value_bits_lsb,
-    output wire [31:0]      command_value_ratio_ratio,
-    output wire [15:0]      command_scale_mantissa,
-    output wire [7:0]       command_scale_shift,
-    output wire [15:0]      command_output_scale_mantissa,
-    output wire [7:0]       command_output_scale_shift,
-    output wire             command_token_operations_clear,
-    output wire             command_token_operations_append,
-    output wire             command_token_operations_reset,
-    output wire             command_token_operations_prune_before,
-    output wire             command_token_operations_prune_after,
-    output wire [7:0]       command_token_operations_scale,
-    output wire             command_head_operations_clear,
-    output wire             command_head_operations_reset,
-    output wire             command_head_operations_prune_before,
-    output wire             command_head_operations_prune_after,
-    output wire [7:0]       command_head_operations_scale,
-    output wire [15:0]      command_token_prune_before_k,
-    output wire [15:0]      command_token_guards_before_first,
-    output wire [15:0]      command_token_guards_before_last,
-    output wire [15:0]      command_token_prune_after_k,
-    output wire [15:0]      command_token_guards_after_first,
-    output wire [15:0]      command_token_guards_after_last,
-    output wire [15:0]      command_head_prune_before,
-    output wire [15:0]      command_head_prune_after,
-    output wire [31:0]      command_key_mask,
-    output wire [39:0]      command_q_base,
-    output wire [39:0]      command_q_head_stride,
-    output wire [39:0]      command_q_token_stride,
-    output wire [39:0]      command_k_msb_base,
-    output wire [39:0]      command_k_msb_head_stride,
-    output wire [39:0]      command_k_msb_token_stride,
-    output wire [39:0]      command_k_lsb_base,
-    output wire [39:0]      command_k_lsb_head_stride,
-    output wire [39:0]      command_k_lsb_token_stride,
-    output wire [39:0]      command_v_msb_base,
-    output wire [39:0]      command_v_msb_head_stride,
-    output wire [39:0]      command_v_msb_token_stride,
-    output wire [39:0]      command_v_lsb_base,
-    output wire [39:0]      command_v_lsb_head_stride,
-    output wire [39:0]      command_v_lsb_token_stride,
-    output wire [39:0]      command_out_base,
-    output wire [39:0]      command_out_head_stride,
-    output wire [39:0]      command_out_token_stride,
+    output wire         command_valid,
+    input  wire         command_ready,
+    output wire         command_mode_generation,
+    output wire         command_mode_causal,
+    output wire [1:0]   command_mode_key_mode,
+    output wire [1:0]   command_mode_value_mode,
+    output wire         command_mode_accumulate_tokens,
+    output wire         command_mode_accumulate_heads,
+    output wire [7:0]   command_mode_head_shift,
+    output wire [15:0]  command_query_token,
+    output wire [15:0]  command_shape_head_dim,
+    output wire [15:0]  command_shape_group,
+    output wire [7:0]   command_key_bits_msb,
+    output wire [7:0]   command_key_bits_lsb,
+    output wire [15:0]  command_key_bits_threshold,
+    output wire [7:0]   command_value_bits_msb,
+    output wire [7:0]   command_value_bits_lsb,
+    output wire [31:0]  command_value_ratio_ratio,
+    output wire [15:0]  command_scale_mantissa,
+    output wire [7:0]   command_scale_shift,
+    output wire [15:0]  command_output_scale_mantissa,
+    output wire [7:0]   command_output_scale_shift,
+    output wire         command_token_operations_clear,
+    output wire         command_token_operations_append,
+    output wire         command_token_operations_reset,
+    output wire         command_token_operations_prune_before,
+    output wire         command_token_operations_prune_after,
+    output wire [7:0]   command_token_operations_scale,
+    output wire         command_head_operations_clear,
+    output wire         command_head_operations_reset,
+    output wire         command_head_operations_prune_before,
+    output wire         command_head_operations_prune_after,
+    output wire [7:0]   command_head_operations_scale,
+    output wire [15:0]  command_token_prune_before_k,
+    output wire [15:0]  command_token_guards_before_first,
+    output wire [15:0]  command_token_guards_before_last,
+    output wire [15:0]  command_token_prune_after_k,
+    output wire [15:0]  command_token_guards_after_first,
+    output wire [15:0]  command_token_guards_after_last,
+    output wire [15:0]  command_head_prune_before,
+    output wire [15:0]  command_head_prune_after,
+    output wire [31:0]  command_key_mask,
+    output wire [39:0]  command_q_base,
+    output wire [39:0]  command_q_head_stride,
+    output wire [39:0]  command_q_token_stride,
+    output wire [39:0]  command_k_msb_base,
+    output wire [39:0]  command_k_msb_head_stride,
+    output wire [39:0]  command_k_msb_token_stride,
+    output wire [39:0]  command_k_lsb_base,
+    output wire [39:0]  command_k_lsb_head_stride,
+    output wire [39:0]  command_k_lsb_token_stride,
+    output wire [39:0]  command_v_msb_base,
+    output wire [39:0]  command_v_msb_head_stride,
+    output wire [39:0]  command_v_msb_token_stride,
+    output wire [39:0]  command_v_lsb_base,
+    output wire [39:0]  command_v_lsb_head_stride,
+    output wire [39:0]  command_v_lsb_token_stride,
+    output wire [39:0]  command_out_base,
+    output wire [39:0]  command_out_head_stride,
+    output wire [39:0]  command_out_token_stride,
 
-    output wire             state_valid,
-    input  wire             state_ready,
-    output wire             state_write,
-    output wire [2:0]       state_table,
-    output wire [15:0]      state_index,
-    output wire [31:0]      state_data,
+    output wire         state_valid,
+    input  wire         state_ready,
+    output wire         state_write,
+    output wire [2:0]   state_table,
+    output wire [15:0]  state_index,
+    output wire [31:0]  state_data,
 
-    input  wire             answer_valid,
-    output wire             answer_ready,
-    input  wire [31:0]      answer_data,
+    input  wire         answer_valid,
+    output wire         answer_ready,
+    input  wire [31:0]  answer_data,
 
-    output wire             control_valid,
-    input  wire             control_ready,
-    output wire             control_clear,
-    output wire             control_abort,
+    output wire         control_valid,
+    input  wire         control_ready,
+    output wire         control_clear,
+    output wire         control_abort,
 
-    input  wire             event_valid,
-    output wire             event_ready,
-    input  wire             event_done,
-    input  wire             event_error,
-    input  wire             event_undefined,
-    input  wire [7:0]       event_code,
+    input  wire         event_valid,
+    output wire         event_ready,
+    input  wire         event_done,
+    input  wire         event_error,
+    input  wire         event_undefined,
+    input  wire [7:0]   event_code,
 
-    input  wire             tally_valid,
-    output wire             tally_ready,
-    input  wire [6:0]       tally_sectors_q,
-    input  wire [6:0]       tally_sectors_k_msb,
-    input  wire [6:0]       tally_sectors_k_lsb,
-    input  wire [6:0]       tally_sectors_v_msb,
-    input  wire [6:0]       tally_sectors_v_lsb,
-    input  wire [6:0]       tally_rows,
-    input  wire [6:0]       tally_rows_redone,
-    input  wire [6:0]       tally_stall_keys,
-    input  wire [6:0]       tally_stall_scores,
-    input  wire [6:0]       tally_stall_select,
-    input  wire [6:0]       tally_stall_values,
-    input  wire [6:0]       tally_stall_output,
+    input  wire         tally_valid,
+    output wire         tally_ready,
+    input  wire [6:0]   tally_sectors_q,
+    input  wire [6:0]   tally_sectors_k_msb,
+    input  wire [6:0]   tally_sectors_k_lsb,
+    input  wire [6:0]   tally_sectors_v_msb,
+    input  wire [6:0]   tally_sectors_v_lsb,
+    input  wire [6:0]   tally_rows,
+    input  wire [6:0]   tally_rows_redone,
+    input  wire [6:0]   tally_stall_keys,
+    input  wire [6:0]   tally_stall_scores,
+    input  wire [6:0]   tally_stall_select,
+    input  wire [6:0]   tally_stall_values,
+    input  wire [6:0]   tally_stall_output,
 
-    input  wire             busy,
-    input  wire             closed,
-    input  wire             dropped,
-    output wire             irq,
-    output wire             queue_empty,
-    output wire [16*40-1:0] channel_base,
-    output wire [3:0]       axi_cache,
-    output wire [2:0]       axi_prot,
-    output wire [3:0]       axi_qos
+    input  wire         busy,
+    input  wire         closed,
+    input  wire         dropped,
+    output wire         irq,
+    output wire         queue_empty,
+    output wire [639:0] channel_base,
+    output wire [3:0]   axi_cache,
+    output wire [2:0]   axi_prot,
+    output wire [3:0]   axi_qos
 );
 
   localparam [1:0] OKAY   = 2'b00;
   localparam [1:0] SLVERR = 2'b10;
 
-  localparam COUNTERS = 14;
-  localparam TALLY_W  = 7;  // bits of a step
+  localparam ADDR_W      = 40;
+  localparam CHANNELS    = 16;
+  localparam BASES       = 2 * CHANNELS;  // words of their addresses
+  localparam FIELDS      = 16;  // words of the descriptor with fields
+  localparam PLACES      = 36;  // with addresses, low and high half
+  localparam FIRST_PLACE = 32;
+  localparam DESCRIPTOR  = FIRST_PLACE + PLACES;
+  localparam COUNTERS    = 14;
+  localparam TALLY_W     = 7;  // bits of a step
 
   localparam [19:0] CONTROL   = 20'h00100;
   localparam [19:0] INTERRUPT = 20'h0010c;
@@ -218,93 +225,19 @@ module register_file (
   reg  [ 7:0] error_code_q;
   reg  [ 7:0] commands_q;  // queued or in work
   reg  [31:0] high_latch_q;
-  reg [14*32-1:0] count_q;
-  reg [1:0] interrupt_enable_q;
-  reg [11:0] axi_attributes_q;
-  reg [31:0] channel_base_0_low_q;
-  reg [7:0] channel_base_0_high_q;
-  reg [31:0] channel_base_1_low_q;
-  reg [7:0] channel_base_1_high_q;
-  reg [31:0] channel_base_2_low_q;
-  reg [7:0] channel_base_2_high_q;
-  reg [31:0] channel_base_3_low_q;
-  reg [7:0] channel_base_3_high_q;
-  reg [31:0] channel_base_4_low_q;
-  reg [7:0] channel_base_4_high_q;
-  reg [31:0] channel_base_5_low_q;
-  reg [7:0] channel_base_5_high_q;
-  reg [31:0] channel_base_6_low_q;
-  reg [7:0] channel_base_6_high_q;
-  reg [31:0] channel_base_7_low_q;
-  reg [7:0] channel_base_7_high_q;
-  reg [31:0] channel_base_8_low_q;
-  reg [7:0] channel_base_8_high_q;
-  reg [31:0] channel_base_9_low_q;
-  reg [7:0] channel_base_9_high_q;
-  reg [31:0] channel_base_10_low_q;
-  reg [7:0] channel_base_10_high_q;
-  reg [31:0] channel_base_11_low_q;
-  reg [7:0] channel_base_11_high_q;
-  reg [31:0] channel_base_12_low_q;
-  reg [7:0] channel_base_12_high_q;
-  reg [31:0] channel_base_13_low_q;
-  reg [7:0] channel_base_13_high_q;
-  reg [31:0] channel_base_14_low_q;
-  reg [7:0] channel_base_14_high_q;
-  reg [31:0] channel_base_15_low_q;
-  reg [7:0] channel_base_15_high_q;
-  reg [23:0] mode_q;
-  reg [15:0] query_q;
-  reg [31:0] shape_q;
-  reg [31:0] key_bits_q;
-  reg [15:0] value_bits_q;
-  reg [31:0] value_ratio_q;
-  reg [23:0] scale_q;
-  reg [23:0] output_scale_q;
-  reg [15:0] token_operations_q;
-  reg [15:0] head_operations_q;
-  reg [15:0] token_prune_before_q;
-  reg [31:0] token_guards_before_q;
-  reg [15:0] token_prune_after_q;
-  reg [31:0] token_guards_after_q;
-  reg [31:0] head_prune_q;
-  reg [31:0] key_mask_0_q;
-  reg [31:0] q_base_low_q;
-  reg [7:0] q_base_high_q;
-  reg [31:0] q_head_stride_low_q;
-  reg [7:0] q_head_stride_high_q;
-  reg [31:0] q_token_stride_low_q;
-  reg [7:0] q_token_stride_high_q;
-  reg [31:0] k_msb_base_low_q;
-  reg [7:0] k_msb_base_high_q;
-  reg [31:0] k_msb_head_stride_low_q;
-  reg [7:0] k_msb_head_stride_high_q;
-  reg [31:0] k_msb_token_stride_low_q;
-  reg [7:0] k_msb_token_stride_high_q;
-  reg [31:0] k_lsb_base_low_q;
-  reg [7:0] k_lsb_base_high_q;
-  reg [31:0] k_lsb_head_stride_low_q;
-  reg [7:0] k_lsb_head_stride_high_q;
-  reg [31:0] k_lsb_token_stride_low_q;
-  reg [7:0] k_lsb_token_stride_high_q;
-  reg [31:0] v_msb_base_low_q;
-  reg [7:0] v_msb_base_high_q;
-  reg [31:0] v_msb_head_stride_low_q;
-  reg [7:0] v_msb_head_stride_high_q;
-  reg [31:0] v_msb_token_stride_low_q;
-  reg [7:0] v_msb_token_stride_high_q;
-  reg [31:0] v_lsb_base_low_q;
-  reg [7:0] v_lsb_base_high_q;
-  reg [31:0] v_lsb_head_stride_low_q;
-  reg [7:0] v_lsb_head_stride_high_q;
-  reg [31:0] v_lsb_token_stride_low_q;
-  reg [7:0] v_lsb_token_stride_high_q;
-  reg [31:0] out_base_low_q;
-  reg [7:0] out_base_high_q;
-  reg [31:0] out_head_stride_low_q;
-  reg [7:0] out_head_stride_high_q;
-  reg [31:0] out_token_stride_low_q;
-  reg [7:0] out_token_stride_high_q;
+  reg  [ 1:0] interrupt_enable_q;
+  reg  [11:0] axi_attributes_q;
+
+  // Rows of like registers: addresses of the channels, low and high half; the descriptor; counters.
+  reg  [     BASES*32-1:0] bases_q;
+  reg  [DESCRIPTOR*32-1:0] descriptor_q;
+  reg  [  COUNTERS*32-1:0] count_q;
+  wire [              6:0] word = addr_q[8:2];
+  wire [              3:0] counter = addr_q[6:3];
+  wire                     in_bases = addr_q[19:9] == 11'h001 && {25'd0, word} < BASES;
+  wire                     in_descriptor = addr_q[19:9] == 11'h002 && {25'd0, word} < DESCRIPTOR &&
+      ({25'd0, word} < FIELDS || {25'd0, word} >= FIRST_PLACE);
+  wire                     in_counters = addr_q[19:7] == 13'h010 && {28'd0, counter} < COUNTERS;
 
   wire        queue_ready;
   wire        occupied = busy || commands_q != 8'd0;
@@ -315,150 +248,42 @@ module register_file (
     known     = 1'b1;
     writable  = 1'b0;
     read_word = 32'd0;
-    case (addr_q)
-      20'h00000: read_word = 32'h53504154;
-      20'h00004: read_word = 32'h00010000;
-      20'h00040: read_word = 32'h00000010;
-      20'h00044: read_word = 32'h00000200;
-      20'h00048: read_word = 32'h00000008;
-      20'h0004c: read_word = 32'h00000000;
-      20'h00050: read_word = 32'h00000000;
-      20'h00054: read_word = 32'h00000040;
-      20'h00058: read_word = 32'h00000400;
-      20'h0005c: read_word = 32'h00000020;
-      20'h00060: read_word = 32'h0000000c;
-      20'h00064: read_word = 32'h0000000c;
-      20'h00068: read_word = 32'h00000010;
-      20'h0006c: read_word = 32'h00000010;
-      20'h00070: read_word = 32'h00000020;
-      20'h00074: read_word = 32'h00000800;
-      20'h00078: read_word = 32'h00000100;
-      20'h0007c: read_word = 32'h00000028;
-      20'h00080: read_word = 32'h00000001;
-      20'h00084: read_word = 32'h00000000;
-      20'h00088: read_word = 32'h00000000;
-      20'h0008c: read_word = 32'h00000001;
-      20'h00100: {writable, read_word} = {1'b1, 32'd0};
-      20'h00104: read_word = status_word;
-      20'h00108: read_word = {24'd0, error_code_q};
-      20'h0010c: {writable, read_word} = {1'b1, {30'd0, pending_q}};
-      20'h00110: {writable, read_word} = {1'b1, {30'd0, interrupt_enable_q}};
-      20'h00114: {writable, read_word} = {1'b1, 32'd0};
-      20'h00120: {writable, read_word} = {1'b1, {20'd0, axi_attributes_q}};
-      20'h00200: {writable, read_word} = {1'b1, channel_base_0_low_q};
-      20'h00204: {writable, read_word} = {1'b1, {24'd0, channel_base_0_high_q}};
-      20'h00208: {writable, read_word} = {1'b1, channel_base_1_low_q};
-      20'h0020c: {writable, read_word} = {1'b1, {24'd0, channel_base_1_high_q}};
-      20'h00210: {writable, read_word} = {1'b1, channel_base_2_low_q};
-      20'h00214: {writable, read_word} = {1'b1, {24'd0, channel_base_2_high_q}};
-      20'h00218: {writable, read_word} = {1'b1, channel_base_3_low_q};
-      20'h0021c: {writable, read_word} = {1'b1, {24'd0, channel_base_3_high_q}};
-      20'h00220: {writable, read_word} = {1'b1, channel_base_4_low_q};
-      20'h00224: {writable, read_word} = {1'b1, {24'd0, channel_base_4_high_q}};
-      20'h00228: {writable, read_word} = {1'b1, channel_base_5_low_q};
-      20'h0022c: {writable, read_word} = {1'b1, {24'd0, channel_base_5_high_q}};
-      20'h00230: {writable, read_word} = {1'b1, channel_base_6_low_q};
-      20'h00234: {writable, read_word} = {1'b1, {24'd0, channel_base_6_high_q}};
-      20'h00238: {writable, read_word} = {1'b1, channel_base_7_low_q};
-      20'h0023c: {writable, read_word} = {1'b1, {24'd0, channel_base_7_high_q}};
-      20'h00240: {writable, read_word} = {1'b1, channel_base_8_low_q};
-      20'h00244: {writable, read_word} = {1'b1, {24'd0, channel_base_8_high_q}};
-      20'h00248: {writable, read_word} = {1'b1, channel_base_9_low_q};
-      20'h0024c: {writable, read_word} = {1'b1, {24'd0, channel_base_9_high_q}};
-      20'h00250: {writable, read_word} = {1'b1, channel_base_10_low_q};
-      20'h00254: {writable, read_word} = {1'b1, {24'd0, channel_base_10_high_q}};
-      20'h00258: {writable, read_word} = {1'b1, channel_base_11_low_q};
-      20'h0025c: {writable, read_word} = {1'b1, {24'd0, channel_base_11_high_q}};
-      20'h00260: {writable, read_word} = {1'b1, channel_base_12_low_q};
-      20'h00264: {writable, read_word} = {1'b1, {24'd0, channel_base_12_high_q}};
-      20'h00268: {writable, read_word} = {1'b1, channel_base_13_low_q};
-      20'h0026c: {writable, read_word} = {1'b1, {24'd0, channel_base_13_high_q}};
-      20'h00270: {writable, read_word} = {1'b1, channel_base_14_low_q};
-      20'h00274: {writable, read_word} = {1'b1, {24'd0, channel_base_14_high_q}};
-      20'h00278: {writable, read_word} = {1'b1, channel_base_15_low_q};
-      20'h0027c: {writable, read_word} = {1'b1, {24'd0, channel_base_15_high_q}};
-      20'h00400: {writable, read_word} = {1'b1, {8'd0, mode_q}};
-      20'h00404: {writable, read_word} = {1'b1, {16'd0, query_q}};
-      20'h00408: {writable, read_word} = {1'b1, shape_q};
-      20'h0040c: {writable, read_word} = {1'b1, key_bits_q};
-      20'h00410: {writable, read_word} = {1'b1, {16'd0, value_bits_q}};
-      20'h00414: {writable, read_word} = {1'b1, value_ratio_q};
-      20'h00418: {writable, read_word} = {1'b1, {8'd0, scale_q}};
-      20'h0041c: {writable, read_word} = {1'b1, {8'd0, output_scale_q}};
-      20'h00420: {writable, read_word} = {1'b1, {16'd0, token_operations_q}};
-      20'h00424: {writable, read_word} = {1'b1, {16'd0, head_operations_q}};
-      20'h00428: {writable, read_word} = {1'b1, {16'd0, token_prune_before_q}};
-      20'h0042c: {writable, read_word} = {1'b1, token_guards_before_q};
-      20'h00430: {writable, read_word} = {1'b1, {16'd0, token_prune_after_q}};
-      20'h00434: {writable, read_word} = {1'b1, token_guards_after_q};
-      20'h00438: {writable, read_word} = {1'b1, head_prune_q};
-      20'h0043c: {writable, read_word} = {1'b1, key_mask_0_q};
-      20'h00480: {writable, read_word} = {1'b1, q_base_low_q};
-      20'h00484: {writable, read_word} = {1'b1, {24'd0, q_base_high_q}};
-      20'h00488: {writable, read_word} = {1'b1, q_head_stride_low_q};
-      20'h0048c: {writable, read_word} = {1'b1, {24'd0, q_head_stride_high_q}};
-      20'h00490: {writable, read_word} = {1'b1, q_token_stride_low_q};
-      20'h00494: {writable, read_word} = {1'b1, {24'd0, q_token_stride_high_q}};
-      20'h00498: {writable, read_word} = {1'b1, k_msb_base_low_q};
-      20'h0049c: {writable, read_word} = {1'b1, {24'd0, k_msb_base_high_q}};
-      20'h004a0: {writable, read_word} = {1'b1, k_msb_head_stride_low_q};
-      20'h004a4: {writable, read_word} = {1'b1, {24'd0, k_msb_head_stride_high_q}};
-      20'h004a8: {writable, read_word} = {1'b1, k_msb_token_stride_low_q};
-      20'h004ac: {writable, read_word} = {1'b1, {24'd0, k_msb_token_stride_high_q}};
-      20'h004b0: {writable, read_word} = {1'b1, k_lsb_base_low_q};
-      20'h004b4: {writable, read_word} = {1'b1, {24'd0, k_lsb_base_high_q}};
-      20'h004b8: {writable, read_word} = {1'b1, k_lsb_head_stride_low_q};
-      20'h004bc: {writable, read_word} = {1'b1, {24'd0, k_lsb_head_stride_high_q}};
-      20'h004c0: {writable, read_word} = {1'b1, k_lsb_token_stride_low_q};
-      20'h004c4: {writable, read_word} = {1'b1, {24'd0, k_lsb_token_stride_high_q}};
-      20'h004c8: {writable, read_word} = {1'b1, v_msb_base_low_q};
-      20'h004cc: {writable, read_word} = {1'b1, {24'd0, v_msb_base_high_q}};
-      20'h004d0: {writable, read_word} = {1'b1, v_msb_head_stride_low_q};
-      20'h004d4: {writable, read_word} = {1'b1, {24'd0, v_msb_head_stride_high_q}};
-      20'h004d8: {writable, read_word} = {1'b1, v_msb_token_stride_low_q};
-      20'h004dc: {writable, read_word} = {1'b1, {24'd0, v_msb_token_stride_high_q}};
-      20'h004e0: {writable, read_word} = {1'b1, v_lsb_base_low_q};
-      20'h004e4: {writable, read_word} = {1'b1, {24'd0, v_lsb_base_high_q}};
-      20'h004e8: {writable, read_word} = {1'b1, v_lsb_head_stride_low_q};
-      20'h004ec: {writable, read_word} = {1'b1, {24'd0, v_lsb_head_stride_high_q}};
-      20'h004f0: {writable, read_word} = {1'b1, v_lsb_token_stride_low_q};
-      20'h004f4: {writable, read_word} = {1'b1, {24'd0, v_lsb_token_stride_high_q}};
-      20'h004f8: {writable, read_word} = {1'b1, out_base_low_q};
-      20'h004fc: {writable, read_word} = {1'b1, {24'd0, out_base_high_q}};
-      20'h00500: {writable, read_word} = {1'b1, out_head_stride_low_q};
-      20'h00504: {writable, read_word} = {1'b1, {24'd0, out_head_stride_high_q}};
-      20'h00508: {writable, read_word} = {1'b1, out_token_stride_low_q};
-      20'h0050c: {writable, read_word} = {1'b1, {24'd0, out_token_stride_high_q}};
-      20'h00800: read_word = count_q[0+:32];
-      20'h00804: read_word = high_latch_q;
-      20'h00808: read_word = count_q[32+:32];
-      20'h0080c: read_word = high_latch_q;
-      20'h00810: read_word = count_q[64+:32];
-      20'h00814: read_word = high_latch_q;
-      20'h00818: read_word = count_q[96+:32];
-      20'h0081c: read_word = high_latch_q;
-      20'h00820: read_word = count_q[128+:32];
-      20'h00824: read_word = high_latch_q;
-      20'h00828: read_word = count_q[160+:32];
-      20'h0082c: read_word = high_latch_q;
-      20'h00830: read_word = count_q[192+:32];
-      20'h00834: read_word = high_latch_q;
-      20'h00838: read_word = count_q[224+:32];
-      20'h0083c: read_word = high_latch_q;
-      20'h00840: read_word = count_q[256+:32];
-      20'h00844: read_word = high_latch_q;
-      20'h00848: read_word = count_q[288+:32];
-      20'h0084c: read_word = high_latch_q;
-      20'h00850: read_word = count_q[320+:32];
-      20'h00854: read_word = high_latch_q;
-      20'h00858: read_word = count_q[352+:32];
-      20'h0085c: read_word = high_latch_q;
-      20'h00860: read_word = count_q[384+:32];
-      20'h00864: read_word = high_latch_q;
-      20'h00868: read_word = count_q[416+:32];
-      20'h0086c: read_word = high_latch_q;
-      default: known = 1'b0;
-    endcase
+    if (in_bases) {writable, read_word} = {1'b1, bases_q[word*32+:32]};
+    else if (in_descriptor) {writable, read_word} = {1'b1, descriptor_q[word*32+:32]};
+    else if (in_counters) read_word = addr_q[2] ? high_latch_q : count_q[counter*32+:32];
+    else
+      case (addr_q)
+        20'h00000: read_word = 32'h53504154;
+        20'h00004: read_word = 32'h00010000;
+        20'h00040: read_word = 32'h00000010;
+        20'h00044: read_word = 32'h00000200;
+        20'h00048: read_word = 32'h00000008;
+        20'h0004c: read_word = 32'h00000000;
+        20'h00050: read_word = 32'h00000000;
+        20'h00054: read_word = 32'h00000040;
+        20'h00058: read_word = 32'h00000400;
+        20'h0005c: read_word = 32'h00000020;
+        20'h00060: read_word = 32'h0000000c;
+        20'h00064: read_word = 32'h0000000c;
+        20'h00068: read_word = 32'h00000010;
+        20'h0006c: read_word = 32'h00000010;
+        20'h00070: read_word = 32'h00000020;
+        20'h00074: read_word = 32'h00000800;
+        20'h00078: read_word = 32'h00000100;
+        20'h0007c: read_word = 32'h00000028;
+        20'h00080: read_word = 32'h00000001;
+        20'h00084: read_word = 32'h00000000;
+        20'h00088: read_word = 32'h00000000;
+        20'h0008c: read_word = 32'h00000001;
+        20'h00100: {writable, read_word} = {1'b1, 32'd0};
+        20'h00104: read_word = status_word;
+        20'h00108: read_word = {24'd0, error_code_q};
+        20'h0010c: {writable, read_word} = {1'b1, {30'd0, pending_q}};
+        20'h00110: {writable, read_word} = {1'b1, {30'd0, interrupt_enable_q}};
+        20'h00114: {writable, read_word} = {1'b1, 32'd0};
+        20'h00120: {writable, read_word} = {1'b1, {20'd0, axi_attributes_q}};
+        default: known = 1'b0;
+      endcase
   end
 
   always @(*) begin
@@ -555,295 +380,135 @@ module register_file (
     if (rst) begin
       interrupt_enable_q <= 2'h0;
       axi_attributes_q <= 12'h3;
-      channel_base_0_low_q <= 32'h0;
-      channel_base_0_high_q <= 8'h0;
-      channel_base_1_low_q <= 32'h0;
-      channel_base_1_high_q <= 8'h0;
-      channel_base_2_low_q <= 32'h0;
-      channel_base_2_high_q <= 8'h0;
-      channel_base_3_low_q <= 32'h0;
-      channel_base_3_high_q <= 8'h0;
-      channel_base_4_low_q <= 32'h0;
-      channel_base_4_high_q <= 8'h0;
-      channel_base_5_low_q <= 32'h0;
-      channel_base_5_high_q <= 8'h0;
-      channel_base_6_low_q <= 32'h0;
-      channel_base_6_high_q <= 8'h0;
-      channel_base_7_low_q <= 32'h0;
-      channel_base_7_high_q <= 8'h0;
-      channel_base_8_low_q <= 32'h0;
-      channel_base_8_high_q <= 8'h0;
-      channel_base_9_low_q <= 32'h0;
-      channel_base_9_high_q <= 8'h0;
-      channel_base_10_low_q <= 32'h0;
-      channel_base_10_high_q <= 8'h0;
-      channel_base_11_low_q <= 32'h0;
-      channel_base_11_high_q <= 8'h0;
-      channel_base_12_low_q <= 32'h0;
-      channel_base_12_high_q <= 8'h0;
-      channel_base_13_low_q <= 32'h0;
-      channel_base_13_high_q <= 8'h0;
-      channel_base_14_low_q <= 32'h0;
-      channel_base_14_high_q <= 8'h0;
-      channel_base_15_low_q <= 32'h0;
-      channel_base_15_high_q <= 8'h0;
-      mode_q <= 24'h0;
-      query_q <= 16'h0;
-      shape_q <= 32'h0;
-      key_bits_q <= 32'h0;
-      value_bits_q <= 16'h0;
-      value_ratio_q <= 32'h0;
-      scale_q <= 24'h0;
-      output_scale_q <= 24'h0;
-      token_operations_q <= 16'h0;
-      head_operations_q <= 16'h0;
-      token_prune_before_q <= 16'h0;
-      token_guards_before_q <= 32'h0;
-      token_prune_after_q <= 16'h0;
-      token_guards_after_q <= 32'h0;
-      head_prune_q <= 32'h0;
-      key_mask_0_q <= 32'h0;
-      q_base_low_q <= 32'h0;
-      q_base_high_q <= 8'h0;
-      q_head_stride_low_q <= 32'h0;
-      q_head_stride_high_q <= 8'h0;
-      q_token_stride_low_q <= 32'h0;
-      q_token_stride_high_q <= 8'h0;
-      k_msb_base_low_q <= 32'h0;
-      k_msb_base_high_q <= 8'h0;
-      k_msb_head_stride_low_q <= 32'h0;
-      k_msb_head_stride_high_q <= 8'h0;
-      k_msb_token_stride_low_q <= 32'h0;
-      k_msb_token_stride_high_q <= 8'h0;
-      k_lsb_base_low_q <= 32'h0;
-      k_lsb_base_high_q <= 8'h0;
-      k_lsb_head_stride_low_q <= 32'h0;
-      k_lsb_head_stride_high_q <= 8'h0;
-      k_lsb_token_stride_low_q <= 32'h0;
-      k_lsb_token_stride_high_q <= 8'h0;
-      v_msb_base_low_q <= 32'h0;
-      v_msb_base_high_q <= 8'h0;
-      v_msb_head_stride_low_q <= 32'h0;
-      v_msb_head_stride_high_q <= 8'h0;
-      v_msb_token_stride_low_q <= 32'h0;
-      v_msb_token_stride_high_q <= 8'h0;
-      v_lsb_base_low_q <= 32'h0;
-      v_lsb_base_high_q <= 8'h0;
-      v_lsb_head_stride_low_q <= 32'h0;
-      v_lsb_head_stride_high_q <= 8'h0;
-      v_lsb_token_stride_low_q <= 32'h0;
-      v_lsb_token_stride_high_q <= 8'h0;
-      out_base_low_q <= 32'h0;
-      out_base_high_q <= 8'h0;
-      out_head_stride_low_q <= 32'h0;
-      out_head_stride_high_q <= 8'h0;
-      out_token_stride_low_q <= 32'h0;
-      out_token_stride_high_q <= 8'h0;
     end else if (write) begin
       case (addr_q)
         20'h00110: interrupt_enable_q <= merged[1:0];
         20'h00120: axi_attributes_q <= merged[11:0] & 12'hf7f;
-        20'h00200: channel_base_0_low_q <= merged & 32'hffffffe0;
-        20'h00204: channel_base_0_high_q <= merged[7:0];
-        20'h00208: channel_base_1_low_q <= merged & 32'hffffffe0;
-        20'h0020c: channel_base_1_high_q <= merged[7:0];
-        20'h00210: channel_base_2_low_q <= merged & 32'hffffffe0;
-        20'h00214: channel_base_2_high_q <= merged[7:0];
-        20'h00218: channel_base_3_low_q <= merged & 32'hffffffe0;
-        20'h0021c: channel_base_3_high_q <= merged[7:0];
-        20'h00220: channel_base_4_low_q <= merged & 32'hffffffe0;
-        20'h00224: channel_base_4_high_q <= merged[7:0];
-        20'h00228: channel_base_5_low_q <= merged & 32'hffffffe0;
-        20'h0022c: channel_base_5_high_q <= merged[7:0];
-        20'h00230: channel_base_6_low_q <= merged & 32'hffffffe0;
-        20'h00234: channel_base_6_high_q <= merged[7:0];
-        20'h00238: channel_base_7_low_q <= merged & 32'hffffffe0;
-        20'h0023c: channel_base_7_high_q <= merged[7:0];
-        20'h00240: channel_base_8_low_q <= merged & 32'hffffffe0;
-        20'h00244: channel_base_8_high_q <= merged[7:0];
-        20'h00248: channel_base_9_low_q <= merged & 32'hffffffe0;
-        20'h0024c: channel_base_9_high_q <= merged[7:0];
-        20'h00250: channel_base_10_low_q <= merged & 32'hffffffe0;
-        20'h00254: channel_base_10_high_q <= merged[7:0];
-        20'h00258: channel_base_11_low_q <= merged & 32'hffffffe0;
-        20'h0025c: channel_base_11_high_q <= merged[7:0];
-        20'h00260: channel_base_12_low_q <= merged & 32'hffffffe0;
-        20'h00264: channel_base_12_high_q <= merged[7:0];
-        20'h00268: channel_base_13_low_q <= merged & 32'hffffffe0;
-        20'h0026c: channel_base_13_high_q <= merged[7:0];
-        20'h00270: channel_base_14_low_q <= merged & 32'hffffffe0;
-        20'h00274: channel_base_14_high_q <= merged[7:0];
-        20'h00278: channel_base_15_low_q <= merged & 32'hffffffe0;
-        20'h0027c: channel_base_15_high_q <= merged[7:0];
-        20'h00400: mode_q <= merged[23:0] & 24'hff3333;
-        20'h00404: query_q <= merged[15:0];
-        20'h00408: shape_q <= merged;
-        20'h0040c: key_bits_q <= merged;
-        20'h00410: value_bits_q <= merged[15:0];
-        20'h00414: value_ratio_q <= merged;
-        20'h00418: scale_q <= merged[23:0];
-        20'h0041c: output_scale_q <= merged[23:0];
-        20'h00420: token_operations_q <= merged[15:0] & 16'hff1f;
-        20'h00424: head_operations_q <= merged[15:0] & 16'hff1d;
-        20'h00428: token_prune_before_q <= merged[15:0];
-        20'h0042c: token_guards_before_q <= merged;
-        20'h00430: token_prune_after_q <= merged[15:0];
-        20'h00434: token_guards_after_q <= merged;
-        20'h00438: head_prune_q <= merged;
-        20'h0043c: key_mask_0_q <= merged;
-        20'h00480: q_base_low_q <= merged;
-        20'h00484: q_base_high_q <= merged[7:0];
-        20'h00488: q_head_stride_low_q <= merged;
-        20'h0048c: q_head_stride_high_q <= merged[7:0];
-        20'h00490: q_token_stride_low_q <= merged;
-        20'h00494: q_token_stride_high_q <= merged[7:0];
-        20'h00498: k_msb_base_low_q <= merged;
-        20'h0049c: k_msb_base_high_q <= merged[7:0];
-        20'h004a0: k_msb_head_stride_low_q <= merged;
-        20'h004a4: k_msb_head_stride_high_q <= merged[7:0];
-        20'h004a8: k_msb_token_stride_low_q <= merged;
-        20'h004ac: k_msb_token_stride_high_q <= merged[7:0];
-        20'h004b0: k_lsb_base_low_q <= merged;
-        20'h004b4: k_lsb_base_high_q <= merged[7:0];
-        20'h004b8: k_lsb_head_stride_low_q <= merged;
-        20'h004bc: k_lsb_head_stride_high_q <= merged[7:0];
-        20'h004c0: k_lsb_token_stride_low_q <= merged;
-        20'h004c4: k_lsb_token_stride_high_q <= merged[7:0];
-        20'h004c8: v_msb_base_low_q <= merged;
-        20'h004cc: v_msb_base_high_q <= merged[7:0];
-        20'h004d0: v_msb_head_stride_low_q <= merged;
-        20'h004d4: v_msb_head_stride_high_q <= merged[7:0];
-        20'h004d8: v_msb_token_stride_low_q <= merged;
-        20'h004dc: v_msb_token_stride_high_q <= merged[7:0];
-        20'h004e0: v_lsb_base_low_q <= merged;
-        20'h004e4: v_lsb_base_high_q <= merged[7:0];
-        20'h004e8: v_lsb_head_stride_low_q <= merged;
-        20'h004ec: v_lsb_head_stride_high_q <= merged[7:0];
-        20'h004f0: v_lsb_token_stride_low_q <= merged;
-        20'h004f4: v_lsb_token_stride_high_q <= merged[7:0];
-        20'h004f8: out_base_low_q <= merged;
-        20'h004fc: out_base_high_q <= merged[7:0];
-        20'h00500: out_head_stride_low_q <= merged;
-        20'h00504: out_head_stride_high_q <= merged[7:0];
-        20'h00508: out_token_stride_low_q <= merged;
-        20'h0050c: out_token_stride_high_q <= merged[7:0];
         default: ;
       endcase
     end
   end
 
-  assign channel_base = {
-    channel_base_15_high_q, channel_base_15_low_q,
-    channel_base_14_high_q, channel_base_14_low_q,
-    channel_base_13_high_q, channel_base_13_low_q,
-    channel_base_12_high_q, channel_base_12_low_q,
-    channel_base_11_high_q, channel_base_11_low_q,
-    channel_base_10_high_q, channel_base_10_low_q, channel_base_9_high_q, channel_base_9_low_q,
-    channel_base_8_high_q, channel_base_8_low_q, channel_base_7_high_q, channel_base_7_low_q,
-    channel_base_6_high_q, channel_base_6_low_q, channel_base_5_high_q, channel_base_5_low_q,
-    channel_base_4_high_q, channel_base_4_low_q, channel_base_3_high_q, channel_base_3_low_q,
-    channel_base_2_high_q, channel_base_2_low_q, channel_base_1_high_q, channel_base_1_low_q,
-    channel_base_0_high_q, channel_base_0_low_q
+  // The bits that there are.
+  localparam [31:0] HIGH_BITS = 32'h000000ff;  // of the high half of an address
+  localparam [BASES*32-1:0] BASE_BITS = {CHANNELS{HIGH_BITS, 32'hffffffe0}};
+  localparam [PLACES*32-1:0] PLACE_BITS = {(PLACES / 2) {HIGH_BITS, 32'hffffffff}};
+  localparam [FIELDS*32-1:0] FIELD_BITS = {
+    32'hffffffff, 32'hffffffff, 32'hffffffff, 32'h0000ffff, 32'hffffffff, 32'h0000ffff,
+    32'h0000ff1d, 32'h0000ff1f, 32'h00ffffff, 32'h00ffffff, 32'hffffffff, 32'h0000ffff,
+    32'hffffffff, 32'hffffffff, 32'h0000ffff, 32'h00ff3333
   };
+  localparam [DESCRIPTOR*32-1:0] DESCRIPTOR_BITS = {
+    PLACE_BITS, {(FIRST_PLACE - FIELDS) * 32{1'b0}}, FIELD_BITS
+  };
+
+  genvar i;
+  generate
+    for (i = 0; i < BASES; i = i + 1) begin : g_base
+      always @(posedge clk) begin
+        if (rst) bases_q[i*32+:32] <= 32'd0;
+        else if (write && in_bases && {25'd0, word} == i) begin
+          bases_q[i*32+:32] <= merged & BASE_BITS[i*32+:32];
+        end
+      end
+    end
+
+    for (i = 0; i < DESCRIPTOR; i = i + 1) begin : g_descriptor
+      always @(posedge clk) begin
+        if (rst) descriptor_q[i*32+:32] <= 32'd0;
+        else if (write && in_descriptor && {25'd0, word} == i) begin
+          descriptor_q[i*32+:32] <= merged & DESCRIPTOR_BITS[i*32+:32];
+        end
+      end
+    end
+
+    for (i = 0; i < CHANNELS; i = i + 1) begin : g_channel
+      assign channel_base[i*ADDR_W+:ADDR_W] = bases_q[i*64+:ADDR_W];
+    end
+  endgenerate
+
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
   assign axi_qos      = axi_attributes_q[11:8];
 
   // ---- the queue of commands --------------------------------------------------------------------
 
-  wire                         rung = ring && allowed;
-  wire                         taken = command_valid && command_ready;
-  wire [1096:0] queued;
-  reg  [ 7:0]                  waiting_q;  // commands in the queue
+  localparam COMMAND_W = (PLACES + FIELDS) * 32;
+
+  wire                 rung = ring && allowed;
+  wire                 taken = command_valid && command_ready;
+  wire [COMMAND_W-1:0] queued;
+  reg  [          7:0] waiting_q;  // commands in the queue
 
   stream_fifo #(
-      .WIDTH(1097), .DEPTH(4)
+      .WIDTH(COMMAND_W), .DEPTH(4)
   ) u_queue (
-      .clk(clk), .rst(rst), .push_valid(rung), .push_ready(queue_ready),
-      .push_data ({
-        {out_token_stride_high_q, out_token_stride_low_q},
-        {out_head_stride_high_q, out_head_stride_low_q}, {out_base_high_q, out_base_low_q},
-        {v_lsb_token_stride_high_q, v_lsb_token_stride_low_q},
-        {v_lsb_head_stride_high_q, v_lsb_head_stride_low_q}, {v_lsb_base_high_q, v_lsb_base_low_q},
-        {v_msb_token_stride_high_q, v_msb_token_stride_low_q},
-        {v_msb_head_stride_high_q, v_msb_head_stride_low_q}, {v_msb_base_high_q, v_msb_base_low_q},
-        {k_lsb_token_stride_high_q, k_lsb_token_stride_low_q},
-        {k_lsb_head_stride_high_q, k_lsb_head_stride_low_q}, {k_lsb_base_high_q, k_lsb_base_low_q},
-        {k_msb_token_stride_high_q, k_msb_token_stride_low_q},
-        {k_msb_head_stride_high_q, k_msb_head_stride_low_q}, {k_msb_base_high_q, k_msb_base_low_q},
-        {q_token_stride_high_q, q_token_stride_low_q}, {q_head_stride_high_q, q_head_stride_low_q},
-        {q_base_high_q, q_base_low_q}, key_mask_0_q, head_prune_q[31:16], head_prune_q[15:0],
-        token_guards_after_q[31:16], token_guards_after_q[15:0], token_prune_after_q,
-        token_guards_before_q[31:16], token_guards_before_q[15:0], token_prune_before_q,
-        head_operations_q[15:8], head_operations_q[4], head_operations_q[3], head_operations_q[2],
-        head_operations_q[0], token_operations_q[15:8], token_operations_q[4],
-        token_operations_q[3], token_operations_q[2], token_operations_q[1], token_operations_q[0],
-        output_scale_q[23:16], output_scale_q[15:0], scale_q[23:16], scale_q[15:0], value_ratio_q,
-        value_bits_q[15:8], value_bits_q[7:0], key_bits_q[31:16], key_bits_q[15:8],
-        key_bits_q[7:0], shape_q[31:16], shape_q[15:0], query_q, mode_q[23:16], mode_q[13],
-        mode_q[12], mode_q[9:8], mode_q[5:4], mode_q[1], mode_q[0]
-      }),
+      .clk(clk), .rst(rst),
+      .push_valid(rung), .push_ready(queue_ready),
+      .push_data({descriptor_q[FIRST_PLACE*32+:PLACES*32], descriptor_q[FIELDS*32-1:0]}),
       .pop_valid(command_valid), .pop_ready(command_ready), .pop_data(queued)
   );
 
+  wire unused_bits = &(queued & ~{PLACE_BITS, FIELD_BITS});
+
   assign command_mode_generation = queued[0];
   assign command_mode_causal = queued[1];
-  assign command_mode_key_mode = queued[3:2];
-  assign command_mode_value_mode = queued[5:4];
-  assign command_mode_accumulate_tokens = queued[6];
-  assign command_mode_accumulate_heads = queued[7];
-  assign command_mode_head_shift = queued[15:8];
-  assign command_query_token = queued[31:16];
-  assign command_shape_head_dim = queued[47:32];
-  assign command_shape_group = queued[63:48];
-  assign command_key_bits_msb = queued[71:64];
-  assign command_key_bits_lsb = queued[79:72];
-  assign command_key_bits_threshold = queued[95:80];
-  assign command_value_bits_msb = queued[103:96];
-  assign command_value_bits_lsb = queued[111:104];
-  assign command_value_ratio_ratio = queued[143:112];
-  assign command_scale_mantissa = queued[159:144];
-  assign command_scale_shift = queued[167:160];
-  assign command_output_scale_mantissa = queued[183:168];
-  assign command_output_scale_shift = queued[191:184];
-  assign command_token_operations_clear = queued[192];
-  assign command_token_operations_append = queued[193];
-  assign command_token_operations_reset = queued[194];
-  assign command_token_operations_prune_before = queued[195];
-  assign command_token_operations_prune_after = queued[196];
-  assign command_token_operations_scale = queued[204:197];
-  assign command_head_operations_clear = queued[205];
-  assign command_head_operations_reset = queued[206];
-  assign command_head_operations_prune_before = queued[207];
-  assign command_head_operations_prune_after = queued[208];
-  assign command_head_operations_scale = queued[216:209];
-  assign command_token_prune_before_k = queued[232:217];
-  assign command_token_guards_before_first = queued[248:233];
-  assign command_token_guards_before_last = queued[264:249];
-  assign command_token_prune_after_k = queued[280:265];
-  assign command_token_guards_after_first = queued[296:281];
-  assign command_token_guards_after_last = queued[312:297];
-  assign command_head_prune_before = queued[328:313];
-  assign command_head_prune_after = queued[344:329];
-  assign command_key_mask = queued[376:345];
-  assign command_q_base = queued[416:377];
-  assign command_q_head_stride = queued[456:417];
-  assign command_q_token_stride = queued[496:457];
-  assign command_k_msb_base = queued[536:497];
-  assign command_k_msb_head_stride = queued[576:537];
-  assign command_k_msb_token_stride = queued[616:577];
-  assign command_k_lsb_base = queued[656:617];
-  assign command_k_lsb_head_stride = queued[696:657];
-  assign command_k_lsb_token_stride = queued[736:697];
-  assign command_v_msb_base = queued[776:737];
-  assign command_v_msb_head_stride = queued[816:777];
-  assign command_v_msb_token_stride = queued[856:817];
-  assign command_v_lsb_base = queued[896:857];
-  assign command_v_lsb_head_stride = queued[936:897];
-  assign command_v_lsb_token_stride = queued[976:937];
-  assign command_out_base = queued[1016:977];
-  assign command_out_head_stride = queued[1056:1017];
-  assign command_out_token_stride = queued[1096:1057];
+  assign command_mode_key_mode = queued[5:4];
+  assign command_mode_value_mode = queued[9:8];
+  assign command_mode_accumulate_tokens = queued[12];
+  assign command_mode_accumulate_heads = queued[13];
+  assign command_mode_head_shift = queued[23:16];
+  assign command_query_token = queued[47:32];
+  assign command_shape_head_dim = queued[79:64];
+  assign command_shape_group = queued[95:80];
+  assign command_key_bits_msb = queued[103:96];
+  assign command_key_bits_lsb = queued[111:104];
+  assign command_key_bits_threshold = queued[127:112];
+  assign command_value_bits_msb = queued[135:128];
+  assign command_value_bits_lsb = queued[143:136];
+  assign command_value_ratio_ratio = queued[191:160];
+  assign command_scale_mantissa = queued[207:192];
+  assign command_scale_shift = queued[215:208];
+  assign command_output_scale_mantissa = queued[239:224];
+  assign command_output_scale_shift = queued[247:240];
+  assign command_token_operations_clear = queued[256];
+  assign command_token_operations_append = queued[257];
+  assign command_token_operations_reset = queued[258];
+  assign command_token_operations_prune_before = queued[259];
+  assign command_token_operations_prune_after = queued[260];
+  assign command_token_operations_scale = queued[271:264];
+  assign command_head_operations_clear = queued[288];
+  assign command_head_operations_reset = queued[290];
+  assign command_head_operations_prune_before = queued[291];
+  assign command_head_operations_prune_after = queued[292];
+  assign command_head_operations_scale = queued[303:296];
+  assign command_token_prune_before_k = queued[335:320];
+  assign command_token_guards_before_first = queued[367:352];
+  assign command_token_guards_before_last = queued[383:368];
+  assign command_token_prune_after_k = queued[399:384];
+  assign command_token_guards_after_first = queued[431:416];
+  assign command_token_guards_after_last = queued[447:432];
+  assign command_head_prune_before = queued[463:448];
+  assign command_head_prune_after = queued[479:464];
+  assign command_key_mask = queued[511:480];
+  assign command_q_base = queued[551:512];
+  assign command_q_head_stride = queued[615:576];
+  assign command_q_token_stride = queued[679:640];
+  assign command_k_msb_base = queued[743:704];
+  assign command_k_msb_head_stride = queued[807:768];
+  assign command_k_msb_token_stride = queued[871:832];
+  assign command_k_lsb_base = queued[935:896];
+  assign command_k_lsb_head_stride = queued[999:960];
+  assign command_k_lsb_token_stride = queued[1063:1024];
+  assign command_v_msb_base = queued[1127:1088];
+  assign command_v_msb_head_stride = queued[1191:1152];
+  assign command_v_msb_token_stride = queued[1255:1216];
+  assign command_v_lsb_base = queued[1319:1280];
+  assign command_v_lsb_head_stride = queued[1383:1344];
+  assign command_v_lsb_token_stride = queued[1447:1408];
+  assign command_out_base = queued[1511:1472];
+  assign command_out_head_stride = queued[1575:1536];
+  assign command_out_token_stride = queued[1639:1600];
 
   assign queue_empty = waiting_q == 8'd0;
 
@@ -911,49 +576,32 @@ module register_file (
 
   wire clear_counters = command && data_q[2];
 
-  genvar counter;
   generate
-    for (counter = 0; counter < COUNTERS; counter = counter + 1) begin : g_counter
-      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{(33 - TALLY_W){1'b0}},
-          steps[counter*TALLY_W+:TALLY_W]};
+    for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
+      wire [32:0] sum = {1'b0, count_q[i*32+:32]} + {{(33 - TALLY_W){1'b0}},
+          steps[i*TALLY_W+:TALLY_W]};
 
       always @(posedge clk) begin
         if (rst) begin
-          count_q[counter*32+:32] <= 32'd0;
-          high_q[counter*32+:32]  <= 32'd0;
-          carry_q[counter]        <= 1'b0;
+          count_q[i*32+:32] <= 32'd0;
+          high_q[i*32+:32]  <= 32'd0;
+          carry_q[i]        <= 1'b0;
         end else if (clear_counters) begin
-          count_q[counter*32+:32] <= 32'd0;
-          high_q[counter*32+:32]  <= 32'd0;
-          carry_q[counter]        <= 1'b0;
+          count_q[i*32+:32] <= 32'd0;
+          high_q[i*32+:32]  <= 32'd0;
+          carry_q[i]        <= 1'b0;
         end else begin
-          count_q[counter*32+:32] <= sum[31:0];
-          high_q[counter*32+:32]  <= high_q[counter*32+:32] + {31'd0, carry_q[counter]};
-          carry_q[counter]        <= sum[32];
+          count_q[i*32+:32] <= sum[31:0];
+          high_q[i*32+:32]  <= high_q[i*32+:32] + {31'd0, carry_q[i]};
+          carry_q[i]        <= sum[32];
         end
       end
     end
   endgenerate
 
   always @(posedge clk) begin
-    if (decode && !write_q) begin
-      case (addr_q)
-        20'h00800: high_latch_q <= high_q[0*32+:32] + {31'd0, carry_q[0]};
-        20'h00808: high_latch_q <= high_q[1*32+:32] + {31'd0, carry_q[1]};
-        20'h00810: high_latch_q <= high_q[2*32+:32] + {31'd0, carry_q[2]};
-        20'h00818: high_latch_q <= high_q[3*32+:32] + {31'd0, carry_q[3]};
-        20'h00820: high_latch_q <= high_q[4*32+:32] + {31'd0, carry_q[4]};
-        20'h00828: high_latch_q <= high_q[5*32+:32] + {31'd0, carry_q[5]};
-        20'h00830: high_latch_q <= high_q[6*32+:32] + {31'd0, carry_q[6]};
-        20'h00838: high_latch_q <= high_q[7*32+:32] + {31'd0, carry_q[7]};
-        20'h00840: high_latch_q <= high_q[8*32+:32] + {31'd0, carry_q[8]};
-        20'h00848: high_latch_q <= high_q[9*32+:32] + {31'd0, carry_q[9]};
-        20'h00850: high_latch_q <= high_q[10*32+:32] + {31'd0, carry_q[10]};
-        20'h00858: high_latch_q <= high_q[11*32+:32] + {31'd0, carry_q[11]};
-        20'h00860: high_latch_q <= high_q[12*32+:32] + {31'd0, carry_q[12]};
-        20'h00868: high_latch_q <= high_q[13*32+:32] + {31'd0, carry_q[13]};
-        default: ;
-      endcase
+    if (decode && !write_q && in_counters && !addr_q[2]) begin
+      high_latch_q <= high_q[counter*32+:32] + {31'd0, carry_q[counter]};
     end
   end
 

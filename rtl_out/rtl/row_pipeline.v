@@ -140,6 +140,7 @@ module row_pipeline (
   localparam WORD_W        = 38;
   localparam QUERY_W       = 768;
   localparam CHUNK_W       = 32 * WIDTH;  // a vector of the smallest head dimension
+  localparam BEAT_CHUNKS   = 1024 / 32;
   localparam SLOTS         = 64;
   localparam SLOT_W        = 6;
   localparam COMMANDS      = 8;
@@ -193,9 +194,18 @@ module row_pipeline (
     for (chunk = 0; chunk < QUERY_W / CHUNK_W; chunk = chunk + 1) begin : g_chunk
       localparam [BEAT_W-1:0] NUMBER = chunk;
 
-      wire [BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      wire [ BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      reg  [CHUNK_W-1:0] picked;
+      integer            from;
 
-      assign query_data[chunk*CHUNK_W+:CHUNK_W] = vector_data[source*CHUNK_W+:CHUNK_W];
+      always @(*) begin
+        picked = {CHUNK_W{1'b0}};
+        for (from = 0; from < BEAT_CHUNKS; from = from + 1) begin
+          if (source == from[BEAT_W-1:0]) picked = picked | vector_data[from*CHUNK_W+:CHUNK_W];
+        end
+      end
+
+      assign query_data[chunk*CHUNK_W+:CHUNK_W] = picked;
     end
   endgenerate
 

@@ -49,6 +49,11 @@ VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x
                    -CFLAGS "-std=c++20 -fcoroutines -O1" $(if $(WAVES),--trace) \
                    -MAKEFLAGS $(PCH_FLAG)
 
+# Verilator's run-time library is compiled once for all blocks; a compiler cache in OBJCACHE is left to do that itself.
+OBJECTS ?= build/objects
+OBJCACHE ?= sh $(CURDIR)/tb/compile_once.sh $(abspath $(OBJECTS))
+export OBJCACHE
+
 .PHONY: sim sim-icarus $(BLOCKS:%=sim-%) $(BLOCKS:%=sim-icarus-%)
 .PHONY: sim-spatten_top sim-spatten_top_driver sim-icarus-spatten_top
 .PRECIOUS: build/%.log

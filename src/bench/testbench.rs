@@ -75,6 +75,8 @@ pub fn testbenches(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>>
     ] {
         files.insert(format!("tb/{name}.sv"), stamped("//", text).into());
     }
+    let script = include_str!("../../templates/tb/compile_once.sh");
+    files.insert("tb/compile_once.sh".into(), stamped("#", script).into());
     for bench in BENCHES {
         let block = bench.block();
         let point = Point {

@@ -1,7 +1,7 @@
 //! Register file: the AXI4-Lite side of the core (map in [`crate::rtl::register_map`]).
 
 use super::format::fill;
-use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, REGIONS, RegisterMap, Role, register_map};
+use super::register_map::{ADDRESS_WIDTH, Access, COUNTERS, Register, RegisterMap, Role, register_map};
 use super::{Cost, Direction, Field, Interface, Module, Stream};
 use crate::config::Config;
 use serde::Serialize;
@@ -12,74 +12,79 @@ pub struct RegisterFile;
 /// Commands that wait in the queue's RAM.
 const QUEUE_DEPTH: u32 = 4;
 
-/// A payload field of the `command` stream and the registers that it comes from.
+/// Address of the descriptor's first word.
+const DESCRIPTOR: u32 = 0x400;
+/// The word of the descriptor with which its addresses begin; between the fields and it there is nothing.
+const PLACES: u32 = 0x20;
+
+/// A payload field of the `command` stream and where it stands in the queue's word.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CommandField {
     pub name: String,
     pub width: u32,
     /// Lowest bit in the queue's word.
     lsb: u32,
-    /// The Verilog expression over descriptor registers.
-    value: String,
+}
+
+/// Words of the descriptor: those with fields, and those with addresses.
+struct Words {
+    fields: u32,
+    places: u32,
+}
+
+impl Words {
+    fn new(map: &RegisterMap) -> Self {
+        let numbers = || descriptor(map).map(word_of);
+        let fields = numbers().filter(|&word| word < PLACES).count() as u32;
+        Words {
+            fields,
+            places: numbers().count() as u32 - fields,
+        }
+    }
+
+    /// Number in the queue's word, which leaves out what lies between fields and addresses.
+    fn queued(&self, register: &Register) -> u32 {
+        match word_of(register) {
+            word if word < PLACES => word,
+            word => word - PLACES + self.fields,
+        }
+    }
+}
+
+fn descriptor(map: &RegisterMap) -> impl Iterator<Item = &Register> {
+    map.registers.iter().filter(|r| r.role == Role::Descriptor)
+}
+
+/// Number of a register of the descriptor.
+fn word_of(register: &Register) -> u32 {
+    (register.offset - DESCRIPTOR) / 4
 }
 
 /// The fields of a command, in port order.
 pub(super) fn command_fields(config: &Config, map: &RegisterMap) -> Vec<CommandField> {
-    let mut fields: Vec<(String, u32, String)> = Vec::new();
-    let descriptor = || map.registers.iter().filter(|r| r.role == Role::Descriptor);
-    for register in descriptor().filter(|r| !r.name.ends_with("_low") && !r.name.ends_with("_high")) {
-        if register.name.starts_with("key_mask") {
-            continue;
-        }
-        for f in &register.fields {
-            let bits = if f.width == 1 {
-                format!("[{}]", f.lsb)
-            } else {
-                format!("[{}:{}]", f.lsb + f.width - 1, f.lsb)
-            };
-            let whole = f.lsb == 0 && f.width == register.width();
-            fields.push((
-                format!("{}_{}", register.name, f.name),
-                f.width,
-                format!("{}_q{}", register.name, if whole { String::new() } else { bits }),
-            ));
-        }
-    }
-    let mask: Vec<String> = (0..config.max_heads.div_ceil(32))
-        .rev()
-        .map(|word| format!("key_mask_{word}_q"))
-        .collect();
-    fields.push(("key_mask".into(), config.max_heads, joined(&mask)));
-    for region in REGIONS {
-        for part in ["base", "head_stride", "token_stride"] {
-            let low = format!("{region}_{part}_low_q");
-            let halves = match config.addr_width {
-                0..=32 => vec![low],
-                _ => vec![format!("{region}_{part}_high_q"), low],
-            };
-            fields.push((format!("{region}_{part}"), config.addr_width, joined(&halves)));
+    let words = Words::new(map);
+    let mut fields = Vec::new();
+    for register in descriptor(map) {
+        let lsb = 32 * words.queued(register);
+        // An address and the mask of heads go on in the registers that follow.
+        let whole = |name: &str, width| CommandField {
+            name: name.to_owned(),
+            width,
+            lsb,
+        };
+        if let Some(name) = register.name.strip_suffix("_low") {
+            fields.push(whole(name, config.addr_width));
+        } else if let Some(name) = register.name.strip_suffix("_0") {
+            fields.push(whole(name, config.max_heads));
+        } else if !register.name.starts_with("key_mask") && !register.name.ends_with("_high") {
+            fields.extend(register.fields.iter().map(|f| CommandField {
+                name: format!("{}_{}", register.name, f.name),
+                width: f.width,
+                lsb: lsb + f.lsb,
+            }));
         }
     }
-    let mut lsb = 0;
     fields
-        .into_iter()
-        .map(|(name, width, value)| {
-            lsb += width;
-            CommandField {
-                name,
-                width,
-                lsb: lsb - width,
-                value,
-            }
-        })
-        .collect()
-}
-
-fn joined(parts: &[String]) -> String {
-    match parts {
-        [one] => one.clone(),
-        several => format!("{{{}}}", several.join(", ")),
-    }
 }
 
 /// Width of a counter's increment: sectors of a stream in one cycle.
@@ -97,8 +102,6 @@ struct View {
     width: u32,
     /// Bits that exist, as a Verilog constant; empty where every bit below `width` does.
     mask: String,
-    /// The part-select of the bits kept; empty for all 32.
-    bits: String,
     /// Reset value, as a Verilog constant.
     reset: String,
     /// The Verilog expression that a read returns, 32 bits.
@@ -118,19 +121,12 @@ struct WindowView {
     number: u32,
 }
 
-fn view(register: &super::register_map::Register) -> View {
-    let stored =
-        matches!(register.role, Role::Descriptor | Role::Setting) || register.name == "interrupt_enable";
+fn view(register: &Register) -> View {
+    let stored = register.role == Role::Setting || register.name == "interrupt_enable";
     let width = if stored { register.width() } else { 0 };
-    let padded = |name: &str, width: u32| match width {
-        32 => name.to_owned(),
-        width => format!("{{{}'d0, {name}}}", 32 - width),
-    };
     let read = match &register.role {
         Role::Constant(value) => format!("32'h{value:08x}"),
-        Role::Counter { index, high: false } => format!("count_q[{}+:32]", 32 * index),
-        Role::Counter { high: true, .. } => "high_latch_q".into(),
-        _ if width > 0 => padded(&format!("{}_q", register.name), width),
+        _ if stored => format!("{{{}'d0, {}_q}}", 32 - width, register.name),
         _ => match register.name.as_str() {
             "status" => "status_word".into(),
             "error" => "{24'd0, error_code_q}".into(),
@@ -145,11 +141,6 @@ fn view(register: &super::register_map::Register) -> View {
         mask: match u64::from(register.mask()) + 1 == 1u64 << width {
             true => String::new(),
             false => format!("{width}'h{:x}", register.mask()),
-        },
-        bits: match width {
-            0 | 32 => String::new(),
-            1 => "[0]".into(),
-            width => format!("[{}:0]", width - 1),
         },
         reset: format!("{width}'h{:x}", register.reset),
         read,
@@ -242,12 +233,17 @@ impl Module for RegisterFile {
 
     fn context(&self, config: &Config) -> anyhow::Result<tera::Context> {
         let map = register_map(config);
+        let words = Words::new(&map);
         let fields = command_fields(config, &map);
-        let views: Vec<View> = map
-            .registers
-            .iter()
-            .filter(|r| !matches!(r.role, Role::State(_)))
-            .map(view)
+        // Those that stand by themselves, not in a row of like ones.
+        let alone = |r: &&Register| {
+            matches!(r.role, Role::Constant(_) | Role::Control | Role::Setting)
+                && !r.name.starts_with("channel_base")
+        };
+        let views: Vec<View> = map.registers.iter().filter(alone).map(view).collect();
+        let field_bits: Vec<String> = descriptor(&map)
+            .filter(|r| word_of(r) < PLACES)
+            .map(|r| format!("32'h{:08x}", r.mask()))
             .collect();
         let scalars: Vec<_> = map
             .registers
@@ -269,44 +265,29 @@ impl Module for RegisterFile {
                 number: w.number,
             })
             .collect();
-        let bases: Vec<String> = (0..config.channels)
-            .rev()
-            .map(|channel| {
-                let low = format!("channel_base_{channel}_low_q");
-                match config.addr_width {
-                    0..=32 => low,
-                    _ => format!("channel_base_{channel}_high_q, {low}"),
-                }
-            })
-            .collect();
         let mut context = tera::Context::new();
         context.insert("address_w", &ADDRESS_WIDTH);
         context.insert("queue_depth", &QUEUE_DEPTH);
         context.insert("fields", &fields);
-        context.insert("command_w", &fields.iter().map(|f| f.width).sum::<u32>());
+        context.insert("field_words", &words.fields);
+        context.insert("place_words", &words.places);
+        context.insert("first_place", &PLACES);
+        let field_bits = field_bits.iter().rev().map(String::as_str);
+        context.insert("field_bits", &fill(field_bits, ", ", 90));
+        context.insert(
+            "high_bits",
+            &format!("{:08x}", (1u64 << (config.addr_width - 32)) - 1),
+        );
         context.insert("registers", &views);
         context.insert("windows", &windows);
         context.insert("scalar_offset", &offset("length"));
         context.insert("scalars", &scalars.len());
         context.insert("counters", &COUNTERS.len());
         context.insert(
-            "low_counters",
-            &map.registers
-                .iter()
-                .filter_map(|r| match r.role {
-                    Role::Counter { index, high: false } => Some((format!("{:05x}", r.offset), index)),
-                    _ => None,
-                })
-                .collect::<Vec<_>>(),
-        );
-        context.insert(
             "tallies",
             &COUNTERS[2..].iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         );
         context.insert("tally_w", &tally_width(config));
-        context.insert("base_lines", &fill(bases.iter().map(String::as_str), ", ", 90));
-        let values = fields.iter().rev().map(|f| f.value.as_str());
-        context.insert("value_lines", &fill(values, ", ", 90));
         for name in ["control", "interrupt", "doorbell"] {
             context.insert(format!("{name}_offset"), &offset(name));
         }
@@ -314,10 +295,8 @@ impl Module for RegisterFile {
     }
 
     fn cost(&self, config: &Config, _overrides: &[(&str, u64)]) -> Cost {
-        let width: u32 = command_fields(config, &register_map(config))
-            .iter()
-            .map(|f| f.width)
-            .sum();
+        let words = Words::new(&register_map(config));
+        let width = 32 * (words.fields + words.places);
         Cost {
             memory_bits: u64::from(width * QUEUE_DEPTH),
             ..Cost::default()

@@ -79,7 +79,7 @@ module register_file (
     input  wire             dropped,
     output wire             irq,
     output wire             queue_empty,
-    output wire [{{ config.channels }}*{{ config.addr_width }}-1:0] channel_base,
+    output wire [{{ config.channels * config.addr_width - 1 }}:0] channel_base,
     output wire [3:0]       axi_cache,
     output wire [2:0]       axi_prot,
     output wire [3:0]       axi_qos
@@ -88,8 +88,15 @@ module register_file (
   localparam [1:0] OKAY   = 2'b00;
   localparam [1:0] SLVERR = 2'b10;
 
-  localparam COUNTERS = {{ counters }};
-  localparam TALLY_W  = {{ tally_w }};  // bits of a step
+  localparam ADDR_W      = {{ config.addr_width }};
+  localparam CHANNELS    = {{ config.channels }};
+  localparam BASES       = 2 * CHANNELS;  // words of their addresses
+  localparam FIELDS      = {{ field_words }};  // words of the descriptor with fields
+  localparam PLACES      = {{ place_words }};  // with addresses, low and high half
+  localparam FIRST_PLACE = {{ first_place }};
+  localparam DESCRIPTOR  = FIRST_PLACE + PLACES;
+  localparam COUNTERS    = {{ counters }};
+  localparam TALLY_W     = {{ tally_w }};  // bits of a step
 
   localparam [{{ address_w - 1 }}:0] CONTROL   = 20'h{{ control_offset }};
   localparam [{{ address_w - 1 }}:0] INTERRUPT = 20'h{{ interrupt_offset }};
@@ -143,12 +150,22 @@ module register_file (
   reg  [ 7:0] error_code_q;
   reg  [ 7:0] commands_q;  // queued or in work
   reg  [31:0] high_latch_q;
-  reg [{{ counters }}*32-1:0] count_q;
   {% for register in registers %}
   {% if register.width > 0 %}
-  reg [{{ register.width - 1 }}:0] {{ register.name }}_q;
+  reg  [{% if register.width < 11 %} {% endif %}{{ register.width - 1 }}:0] {{ register.name }}_q;
   {% endif %}
   {% endfor %}
+
+  // Rows of like registers: addresses of the channels, low and high half; the descriptor; counters.
+  reg  [     BASES*32-1:0] bases_q;
+  reg  [DESCRIPTOR*32-1:0] descriptor_q;
+  reg  [  COUNTERS*32-1:0] count_q;
+  wire [              6:0] word = addr_q[8:2];
+  wire [              3:0] counter = addr_q[6:3];
+  wire                     in_bases = addr_q[19:9] == 11'h001 && {25'd0, word} < BASES;
+  wire                     in_descriptor = addr_q[19:9] == 11'h002 && {25'd0, word} < DESCRIPTOR &&
+      ({25'd0, word} < FIELDS || {25'd0, word} >= FIRST_PLACE);
+  wire                     in_counters = addr_q[19:7] == 13'h010 && {28'd0, counter} < COUNTERS;
 
   wire        queue_ready;
   wire        occupied = busy || commands_q != 8'd0;
@@ -159,16 +176,20 @@ module register_file (
     known     = 1'b1;
     writable  = 1'b0;
     read_word = 32'd0;
-    case (addr_q)
+    if (in_bases) {writable, read_word} = {1'b1, bases_q[word*32+:32]};
+    else if (in_descriptor) {writable, read_word} = {1'b1, descriptor_q[word*32+:32]};
+    else if (in_counters) read_word = addr_q[2] ? high_latch_q : count_q[counter*32+:32];
+    else
+      case (addr_q)
       {% for register in registers %}
       {% if register.writable %}
-      20'h{{ register.offset }}: {writable, read_word} = {1'b1, {{ register.read }}};
+        20'h{{ register.offset }}: {writable, read_word} = {1'b1, {{ register.read }}};
       {% else %}
-      20'h{{ register.offset }}: read_word = {{ register.read }};
+        20'h{{ register.offset }}: read_word = {{ register.read }};
       {% endif %}
       {% endfor %}
-      default: known = 1'b0;
-    endcase
+        default: known = 1'b0;
+      endcase
   end
 
   always @(*) begin
@@ -256,7 +277,7 @@ module register_file (
       case (addr_q)
         {% for register in registers %}
         {% if register.width > 0 %}
-        20'h{{ register.offset }}: {{ register.name }}_q <= merged{{ register.bits }}{% if register.mask %} & {{ register.mask }}{% endif %};
+        20'h{{ register.offset }}: {{ register.name }}_q <= merged[{{ register.width - 1 }}:0]{% if register.mask %} & {{ register.mask }}{% endif %};
         {% endif %}
         {% endfor %}
         default: ;
@@ -264,39 +285,72 @@ module register_file (
     end
   end
 
-  assign channel_base = {
-    {% for line in base_lines %}
+  // The bits that there are.
+  localparam [31:0] HIGH_BITS = 32'h{{ high_bits }};  // of the high half of an address
+  localparam [BASES*32-1:0] BASE_BITS = {CHANNELS{HIGH_BITS, 32'hffffffe0}};
+  localparam [PLACES*32-1:0] PLACE_BITS = {(PLACES / 2) {HIGH_BITS, 32'hffffffff}};
+  localparam [FIELDS*32-1:0] FIELD_BITS = {
+    {% for line in field_bits %}
     {{ line }}{% if not loop.last %},{% endif %}
     {% endfor %}
   };
+  localparam [DESCRIPTOR*32-1:0] DESCRIPTOR_BITS = {
+    PLACE_BITS, {(FIRST_PLACE - FIELDS) * 32{1'b0}}, FIELD_BITS
+  };
+
+  genvar i;
+  generate
+    for (i = 0; i < BASES; i = i + 1) begin : g_base
+      always @(posedge clk{{ rst.edge }}) begin
+        if ({{ rst.active }}) bases_q[i*32+:32] <= 32'd0;
+        else if (write && in_bases && {25'd0, word} == i) begin
+          bases_q[i*32+:32] <= merged & BASE_BITS[i*32+:32];
+        end
+      end
+    end
+
+    for (i = 0; i < DESCRIPTOR; i = i + 1) begin : g_descriptor
+      always @(posedge clk{{ rst.edge }}) begin
+        if ({{ rst.active }}) descriptor_q[i*32+:32] <= 32'd0;
+        else if (write && in_descriptor && {25'd0, word} == i) begin
+          descriptor_q[i*32+:32] <= merged & DESCRIPTOR_BITS[i*32+:32];
+        end
+      end
+    end
+
+    for (i = 0; i < CHANNELS; i = i + 1) begin : g_channel
+      assign channel_base[i*ADDR_W+:ADDR_W] = bases_q[i*64+:ADDR_W];
+    end
+  endgenerate
+
   assign axi_cache    = axi_attributes_q[3:0];
   assign axi_prot     = axi_attributes_q[6:4];
   assign axi_qos      = axi_attributes_q[11:8];
 
   // ---- the queue of commands ------------------------------------------------------------------------------------------------
 
-  wire                         rung = ring && allowed;
-  wire                         taken = command_valid && command_ready;
-  wire [{{ command_w - 1 }}:0] queued;
-  reg  [ 7:0]                  waiting_q;  // commands in the queue
+  localparam COMMAND_W = (PLACES + FIELDS) * 32;
+
+  wire                 rung = ring && allowed;
+  wire                 taken = command_valid && command_ready;
+  wire [COMMAND_W-1:0] queued;
+  reg  [          7:0] waiting_q;  // commands in the queue
 
   stream_fifo #(
-      .WIDTH({{ command_w }}),
+      .WIDTH(COMMAND_W),
       .DEPTH({{ queue_depth }})
   ) u_queue (
       .clk       (clk),
       .{{ rst.port }}({{ rst.port }}),
       .push_valid(rung),
       .push_ready(queue_ready),
-      .push_data ({
-        {% for line in value_lines %}
-        {{ line }}{% if not loop.last %},{% endif %}
-        {% endfor %}
-      }),
+      .push_data ({descriptor_q[FIRST_PLACE*32+:PLACES*32], descriptor_q[FIELDS*32-1:0]}),
       .pop_valid (command_valid),
       .pop_ready (command_ready),
       .pop_data  (queued)
   );
+
+  wire unused_bits = &(queued & ~{PLACE_BITS, FIELD_BITS});
 
   {% for field in fields %}
   assign command_{{ field.name }} = queued[{% if field.width > 1 %}{{ field.lsb + field.width - 1 }}:{% endif %}{{ field.lsb }}];
@@ -359,38 +413,32 @@ module register_file (
 
   wire clear_counters = command && data_q[2];
 
-  genvar counter;
   generate
-    for (counter = 0; counter < COUNTERS; counter = counter + 1) begin : g_counter
-      wire [32:0] sum = {1'b0, count_q[counter*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}},
-          steps[counter*TALLY_W+:TALLY_W]};
+    for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
+      wire [32:0] sum = {1'b0, count_q[i*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}},
+          steps[i*TALLY_W+:TALLY_W]};
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) begin
-          count_q[counter*32+:32] <= 32'd0;
-          high_q[counter*32+:32]  <= 32'd0;
-          carry_q[counter]        <= 1'b0;
+          count_q[i*32+:32] <= 32'd0;
+          high_q[i*32+:32]  <= 32'd0;
+          carry_q[i]        <= 1'b0;
         end else if (clear_counters) begin
-          count_q[counter*32+:32] <= 32'd0;
-          high_q[counter*32+:32]  <= 32'd0;
-          carry_q[counter]        <= 1'b0;
+          count_q[i*32+:32] <= 32'd0;
+          high_q[i*32+:32]  <= 32'd0;
+          carry_q[i]        <= 1'b0;
         end else begin
-          count_q[counter*32+:32] <= sum[31:0];
-          high_q[counter*32+:32]  <= high_q[counter*32+:32] + {31'd0, carry_q[counter]};
-          carry_q[counter]        <= sum[32];
+          count_q[i*32+:32] <= sum[31:0];
+          high_q[i*32+:32]  <= high_q[i*32+:32] + {31'd0, carry_q[i]};
+          carry_q[i]        <= sum[32];
         end
       end
     end
   endgenerate
 
   always @(posedge clk) begin
-    if (decode && !write_q) begin
-      case (addr_q)
-        {% for low in low_counters %}
-        20'h{{ low[0] }}: high_latch_q <= high_q[{{ low[1] }}*32+:32] + {31'd0, carry_q[{{ low[1] }}]};
-        {% endfor %}
-        default: ;
-      endcase
+    if (decode && !write_q && in_counters && !addr_q[2]) begin
+      high_latch_q <= high_q[counter*32+:32] + {31'd0, carry_q[counter]};
     end
   end
 

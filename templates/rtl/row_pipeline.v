@@ -126,6 +126,7 @@ module row_pipeline (
   localparam WORD_W        = {{ word_w }};
   localparam QUERY_W       = {{ head_dim * width }};
   localparam CHUNK_W       = 32 * WIDTH;  // a vector of the smallest head dimension
+  localparam BEAT_CHUNKS   = {{ beat_elements }} / 32;
   localparam SLOTS         = {{ row_slots }};
   localparam SLOT_W        = {{ row_slot_w }};
   localparam COMMANDS      = {{ command_slots }};
@@ -179,9 +180,18 @@ module row_pipeline (
     for (chunk = 0; chunk < QUERY_W / CHUNK_W; chunk = chunk + 1) begin : g_chunk
       localparam [BEAT_W-1:0] NUMBER = chunk;
 
-      wire [BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      wire [ BEAT_W-1:0] source = (vector_q << query_dim) | NUMBER;
+      reg  [CHUNK_W-1:0] picked;
+      integer            from;
 
-      assign query_data[chunk*CHUNK_W+:CHUNK_W] = vector_data[source*CHUNK_W+:CHUNK_W];
+      always @(*) begin
+        picked = {CHUNK_W{1'b0}};
+        for (from = 0; from < BEAT_CHUNKS; from = from + 1) begin
+          if (source == from[BEAT_W-1:0]) picked = picked | vector_data[from*CHUNK_W+:CHUNK_W];
+        end
+      end
+
+      assign query_data[chunk*CHUNK_W+:CHUNK_W] = picked;
     end
   endgenerate
 
