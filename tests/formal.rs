@@ -338,20 +338,21 @@ fn crossbar(name: &str, ports: u32, channels: u32, slots: u32) -> Proof {
     }
 }
 
-/// No sector is lost, comes twice or goes astray: among ports at one channel, among channels at one port, among both.
+/// No sector is lost, comes twice or goes astray: among ports at one channel, among channels too.
 #[test]
 fn sector_crossbar_ports() {
-    crossbar("all", 3, 1, 1).holds();
+    crossbar("all", 2, 1, 1).holds();
+    if thorough() {
+        crossbar("all", 3, 1, 1).holds();
+    }
 }
 
 #[test]
 fn sector_crossbar_channels() {
-    crossbar("all", 1, 2, 2).holds();
-}
-
-#[test]
-fn sector_crossbar_ports_and_channels() {
     crossbar("all", 2, 2, 1).holds();
+    if thorough() {
+        crossbar("all", 1, 2, 2).holds();
+    }
 }
 
 #[test]

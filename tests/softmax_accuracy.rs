@@ -1,11 +1,9 @@
 //! Proof of the softmax's bounds (`docs/softmax.md`) against a reference of 256 fraction bits that shares nothing with
 //! the model: the reduced exponential over its whole domain, and whole rows, adversarial and random.
 
-use dashu::{
-    base::{Abs, SquareRoot, UnsignedAbs},
-    float::{FBig, round::mode::HalfEven},
-    integer::{IBig, UBig},
-};
+use dashu_base::{Abs, SquareRoot, UnsignedAbs};
+use dashu_float::{FBig, round::mode::HalfEven};
+use dashu_int::{IBig, UBig};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;

@@ -724,6 +724,9 @@ module row_pipeline (
   wire                           value_valid, value_ready;
   wire [  MULTIPLIERS*WIDTH-1:0] value_data;
 
+  wire                         piece_valid, piece_ready, piece_last, piece_through;
+  wire [MULTIPLIERS*WIDTH-1:0] piece_data;
+  wire [         VECTOR_W-1:0] piece_count;
   wire                         loaded_valid, loaded_ready, loaded_last, loaded_through;
   wire [MULTIPLIERS*WIDTH-1:0] loaded_data;
   wire [         VECTOR_W-1:0] loaded_count;
@@ -735,8 +738,19 @@ module row_pipeline (
       .push_valid(vector_valid && of_values), .push_ready(values_load_ready),
       .push_data(vector_data), .push_count(vector_count), .push_last(vector_last),
       .push_through(vector_ctx[2]), .push_dim(vector_ctx[4:3]),
-      .pop_valid(loaded_valid), .pop_ready(loaded_ready), .pop_data(loaded_data),
-      .pop_count(loaded_count), .pop_last(loaded_last), .pop_through(loaded_through)
+      .pop_valid(piece_valid), .pop_ready(piece_ready), .pop_data(piece_data),
+      .pop_count(piece_count), .pop_last(piece_last), .pop_through(piece_through)
+  );
+
+  // Where a beat is cut and where it is weighed against the picks are two stages.
+  stream_reg #(
+      .WIDTH(MULTIPLIERS * WIDTH + VECTOR_W + 2)
+  ) u_piece (
+      .clk(clk), .rst(rst),
+      .push_valid(piece_valid), .push_ready(piece_ready),
+      .push_data({piece_through, piece_last, piece_count, piece_data}),
+      .pop_valid(loaded_valid), .pop_ready(loaded_ready),
+      .pop_data({loaded_through, loaded_last, loaded_count, loaded_data})
   );
 
   value_buffer #(
@@ -762,9 +776,9 @@ module row_pipeline (
       .rd_slot(part_ctx[CTX_COMMAND+:COMMAND_W]), .rd_data({part_mant, part_shift})
   );
 
-  wire                          out_valid, out_ready, out_last;
-  wire [OUTPUT_LANES*OUT_W-1:0] out_data;
-  wire [             CTX_W-1:0] out_ctx;
+  wire                          summed_valid, summed_ready, summed_last;
+  wire [OUTPUT_LANES*OUT_W-1:0] summed_data;
+  wire [             CTX_W-1:0] summed_ctx;
   wire                          sum_of_row_valid, sum_of_row_ready;
   wire [21:0] sum_of_row;
   wire [             CTX_W-1:0] sum_of_row_ctx;
@@ -777,13 +791,27 @@ module row_pipeline (
       .prob_count(part_count), .prob_last(part_last), .prob_dim(part_dim), .prob_mant(part_mant),
       .prob_shift(part_shift), .prob_ctx(part_ctx),
       .value_valid(value_valid), .value_ready(value_ready), .value_data(value_data),
-      .pop_valid(out_valid), .pop_ready(out_ready), .pop_data(out_data), .pop_last(out_last),
-      .pop_ctx(out_ctx),
+      .pop_valid(summed_valid), .pop_ready(summed_ready), .pop_data(summed_data),
+      .pop_last(summed_last), .pop_ctx(summed_ctx),
       .magnitude_valid(sum_of_row_valid), .magnitude_ready(sum_of_row_ready),
       .magnitude_sum(sum_of_row), .magnitude_ctx(sum_of_row_ctx)
   );
 
   // ---- outputs, to their place ------------------------------------------------------------------
+
+  wire                          out_valid, out_ready, out_last;
+  wire [OUTPUT_LANES*OUT_W-1:0] out_data;
+  wire [             CTX_W-1:0] out_ctx;
+
+  // Whether all channels can take a sector is seen in the cycle that it takes to get here.
+  stream_reg #(
+      .WIDTH(OUTPUT_LANES * OUT_W + CTX_W + 1)
+  ) u_out (
+      .clk(clk), .rst(rst),
+      .push_valid(summed_valid), .push_ready(summed_ready),
+      .push_data({summed_ctx, summed_last, summed_data}),
+      .pop_valid(out_valid), .pop_ready(out_ready), .pop_data({out_ctx, out_last, out_data})
+  );
 
   generate
     for (lane = 0; lane < OUTPUT_LANES; lane = lane + 1) begin : g_out

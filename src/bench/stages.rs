@@ -189,7 +189,10 @@ const STAGES: &[Stage] = &[
                 "u_top.u_row_pipeline.value_valid",
                 "u_top.u_row_pipeline.value_ready",
             ),
-            ("u_top.u_row_pipeline.out_valid", "u_top.u_row_pipeline.out_ready"),
+            (
+                "u_top.u_row_pipeline.summed_valid",
+                "u_top.u_row_pipeline.summed_ready",
+            ),
             "u_top.u_row_pipeline.part_count",
         )
     },

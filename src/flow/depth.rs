@@ -36,32 +36,14 @@ pub static EXCEPTIONS: &[Exception] = &[
     Exception {
         module: "value_buffer",
         to: "*",
-        levels: 31,
-        reason: "a beat of values is told whose it is, split and weighed against what the picks wait for in one cycle",
+        levels: 26,
+        reason: "a beat of values is told whose it is and weighed against what the picks wait for in one cycle",
     },
     Exception {
         module: "pick_queue",
         to: "*",
-        levels: 36,
+        levels: 31,
         reason: "a pick enters, leaves or turns in the cycle in which a beat of values ends a row",
-    },
-    Exception {
-        module: "av_array",
-        to: "*",
-        levels: 33,
-        reason: "takes values in the cycle in which a beat of the fetcher is cut in pieces",
-    },
-    Exception {
-        module: "beat_splitter",
-        to: "*",
-        levels: 26,
-        reason: "gives a beat in the cycle in which the value buffer takes it",
-    },
-    Exception {
-        module: "row_pipeline",
-        to: "stalls_q",
-        levels: 29,
-        reason: "a stall is seen in the cycle that it happens, and counted in the next",
     },
     Exception {
         module: "row_pipeline",
@@ -128,12 +110,6 @@ pub static EXCEPTIONS: &[Exception] = &[
         to: "run_ends_q",
         levels: 26,
         reason: "two differences are compared before a head's rows begin",
-    },
-    Exception {
-        module: "register_file",
-        to: "*",
-        levels: 34,
-        reason: "what happens in a cycle, a wait of the output among it, is added up in that cycle",
     },
     Exception {
         module: "controller",

@@ -397,10 +397,11 @@ module register_file (
 
   // ---- counters -------------------------------------------------------------------------------------------------------------
 
-  // The lower halves count, the upper ones take their carries a cycle later.
+  // The lower halves count what was said a cycle before, the upper ones take their carries another cycle later.
   wire [COUNTERS*TALLY_W-1:0] steps;
-  reg  [   COUNTERS*32-1:0] high_q;
-  reg  [      COUNTERS-1:0] carry_q;
+  reg  [COUNTERS*TALLY_W-1:0] steps_q;
+  reg  [     COUNTERS*32-1:0] high_q;
+  reg  [        COUNTERS-1:0] carry_q;
 
   assign tally_ready = 1'b1;
   assign steps = {
@@ -413,10 +414,15 @@ module register_file (
 
   wire clear_counters = command && data_q[2];
 
+  always @(posedge clk{{ rst.edge }}) begin
+    if ({{ rst.active }}) steps_q <= {COUNTERS * TALLY_W{1'b0}};
+    else steps_q <= steps;
+  end
+
   generate
     for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
       wire [32:0] sum = {1'b0, count_q[i*32+:32]} + {{ '{{' }}(33 - TALLY_W){1'b0}},
-          steps[i*TALLY_W+:TALLY_W]};
+          steps_q[i*TALLY_W+:TALLY_W]};
 
       always @(posedge clk{{ rst.edge }}) begin
         if ({{ rst.active }}) begin

@@ -2,60 +2,67 @@
 //! `SPATTEN_THOROUGH=1` lints the largest legal sizes too.
 
 use crate::{config, generate, run};
+use rayon::prelude::*;
 use spatten_gen::bench::thorough;
 use spatten_gen::config::{Config, Ram, Reset};
 use std::fs;
+use std::path::Path;
 
-/// Lints with the makefile of the output, as its users do.
-fn lint(config: &Config) {
-    let output = generate(config);
-    for tool in ["verilator", "iverilog", "yosys"] {
-        let answer = run(
-            output.path(),
-            "make",
-            &["--no-print-directory", &format!("lint-{tool}")],
-        );
-        assert_eq!(answer, Ok(format!("lint: {tool}\n")), "{}", config.command());
+/// What a linter says of the output of a configuration, by the makefile of the output, as its users call it.
+fn lint((config, output, tool): (&Config, &Path, &str)) -> Result<(), String> {
+    let answer = run(output, "make", &["--no-print-directory", &format!("lint-{tool}")]);
+    match answer {
+        Ok(text) if text == format!("lint: {tool}\n") => Ok(()),
+        Ok(text) | Err(text) => Err(format!("{}, {tool}:\n{text}", config.command())),
     }
 }
 
 #[test]
-fn every_preset_and_reset_style_is_clean() {
-    lint(&config("spatten-1-8", |params| params.reset = Reset::AsyncHigh));
-    lint(&config("edge", |params| {
-        (params.reset, params.ram_latency) = (Reset::SyncLow, 2)
-    }));
-    lint(&config("tiny", |params| params.reset = Reset::AsyncLow));
-}
-
-#[test]
-fn the_ends_of_every_range_are_clean() {
-    lint(&config("tiny", |params| {
-        (
-            params.parallelism,
-            params.softmax_lanes,
-            params.max_tokens,
-            params.max_heads,
-        ) = (1, 1, 16, 1);
-        (params.width, params.prob_width, params.out_width) = (8, 8, 8);
-    }));
-    if !thorough() {
-        return;
+fn every_preset_reset_style_and_end_of_a_range_is_clean() {
+    let mut configs = vec![
+        config("spatten-1-8", |params| params.reset = Reset::AsyncHigh),
+        config("edge", |params| {
+            (params.reset, params.ram_latency) = (Reset::SyncLow, 2)
+        }),
+        config("tiny", |params| {
+            (params.reset, params.ram) = (Reset::AsyncLow, Ram::Macro)
+        }),
+        config("tiny", |params| {
+            (
+                params.parallelism,
+                params.softmax_lanes,
+                params.max_tokens,
+                params.max_heads,
+            ) = (1, 1, 16, 1);
+            (params.width, params.prob_width, params.out_width) = (8, 8, 8);
+        }),
+    ];
+    if thorough() {
+        configs.push(config("spatten", |params| {
+            (
+                params.parallelism,
+                params.softmax_lanes,
+                params.max_tokens,
+                params.max_heads,
+            ) = (64, 64, 32768, 128);
+            (params.width, params.prob_width, params.out_width) = (16, 16, 16);
+        }));
     }
-    lint(&config("spatten", |params| {
-        (
-            params.parallelism,
-            params.softmax_lanes,
-            params.max_tokens,
-            params.max_heads,
-        ) = (64, 64, 32768, 128);
-        (params.width, params.prob_width, params.out_width) = (16, 16, 16);
-    }));
-}
-
-#[test]
-fn ram_macros_are_clean() {
-    lint(&config("tiny", |params| params.ram = Ram::Macro));
+    let outputs: Vec<_> = configs.iter().map(generate).collect();
+    // What takes longest comes first.
+    let runs: Vec<_> = ["yosys", "verilator", "iverilog"]
+        .into_iter()
+        .flat_map(|tool| {
+            let pairs = configs.iter().zip(&outputs);
+            pairs.map(move |(config, output)| (config, output.path(), tool))
+        })
+        .collect();
+    let faults: Vec<String> = runs
+        .into_par_iter()
+        .with_max_len(1)
+        .filter_map(|run| lint(run).err())
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// The lint itself: it must go red for what each tool alone finds.

@@ -2,6 +2,7 @@
 //! `SPATTEN_THOROUGH=1` runs many more.
 
 mod faults;
+mod models;
 mod registers;
 
 use rand::{Rng, SeedableRng};
