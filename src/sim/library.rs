@@ -15,27 +15,32 @@ pub(super) const DRIVER: &str = include_str!("../../sim/stream_driver.h");
 const ENTRY: &str = include_str!("../../sim/shim.cpp");
 
 /// Flags that the generated model, the driver and Verilator's run-time library are compiled with. Symbols stay
-/// private to each library, so that many can be loaded into one process. On generated code `-O2` takes twice as long to
-/// compile as `-O1` and runs no faster.
+/// private to each library, so that many can be loaded into one process.
 const CXX_FLAGS: &[&str] = &[
     "-std=c++17",
-    "-O1",
     "-fPIC",
     "-fvisibility=hidden",
     "-fno-gnu-unique",
     "-DVL_PRINTF=spatten_printf",
     "-DVL_USER_FATAL",
-    "-include",
-    "spatten_printf.h",
     "-w",
 ];
+/// How long runs and the run-time library are optimised. On generated code `-O2` takes twice as long to compile as `-O1`
+/// and runs no faster.
+const LONG_RUNS: &str = "-O1";
+/// How short runs are: half as long to compile again.
+const SHORT_RUNS: &str = "-Og";
 /// How Verilator is called. Its data-flow optimisation is off: a vector that is assigned in many slices, as the streams
 /// of a crossbar are, becomes one concatenation that is copied as often as it has slices.
 const VERILATOR_FLAGS: &str = "--cc -O3 -fno-dfg --assert --x-assign unique --x-initial unique -DSPATTEN_CHECKS -Wno-lint -Wno-style -Wno-fatal";
 /// The same for long runs of what is known to be right.
 const FAST_VERILATOR_FLAGS: &str =
     "--cc -O3 -fno-dfg --x-assign fast --x-initial unique -Wno-lint -Wno-style -Wno-fatal";
+/// What a compiled design is called in its directory.
+const LIBRARY: &str = "model.so";
 const PRINTF_HEADER: &str = "int spatten_printf(const char* format, ...);\n";
+/// What every model begins with; precompiled, since it is the larger part of a small one.
+const PRELUDE: &str = "#include \"spatten_printf.h\"\n#include \"verilated.h\"\n";
 
 /// One module to simulate: its Verilog and what connects to it.
 #[derive(Clone, Debug)]
@@ -80,6 +85,13 @@ impl Shim<'_> {
         match self.checks {
             Checks::All => VERILATOR_FLAGS,
             Checks::None => FAST_VERILATOR_FLAGS,
+        }
+    }
+
+    fn optimisation(&self) -> &'static str {
+        match self.checks {
+            Checks::All => SHORT_RUNS,
+            Checks::None => LONG_RUNS,
         }
     }
 }
@@ -151,65 +163,74 @@ impl Builder {
     /// The library of a design and its shim, compiled unless the cache has it.
     pub(super) fn compiled(&self, design: &Design, shim: &Shim) -> Result<PathBuf, Error> {
         let key = self.key(design, shim);
-        let library = self.cache.join(format!("{}-{key}.so", design.top));
-        {
-            // One thread of this process builds, the others wait. Two processes may both build: the file is moved
-            // into place whole, and either's is right.
-            let lock = self
-                .running
-                .lock()
-                .unwrap_or_else(|e| e.into_inner())
-                .entry(key)
-                .or_default()
-                .clone();
-            let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
-            if !library.is_file() {
-                self.compile(design, shim, &library)?;
-            }
-        }
-        Ok(library)
+        let kept = self.once(&design.top, &key, |dir| self.compile(design, shim, dir))?;
+        Ok(kept.join(LIBRARY))
     }
 
     fn key(&self, design: &Design, shim: &Shim) -> String {
+        let mut parts: Vec<String> = shim.driver.iter().map(|(_, text)| (*text).to_owned()).collect();
+        parts.extend([shim.entry, &shim.header, &design.top].map(ToString::to_string));
+        parts.extend([shim.optimisation(), shim.verilator_flags()].map(ToString::to_string));
+        parts.push(if design.trace { "trace" } else { "" }.to_owned());
+        for (name, text) in &design.sources {
+            parts.extend([name.clone(), text.clone()]);
+        }
+        let overrides = design.parameters.iter();
+        parts.extend(overrides.map(|(name, value)| format!("{name}={value}")));
+        self.digest(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// A name for what these parts become by this Verilator and compiler.
+    fn digest(&self, parts: &[&str]) -> String {
         let mut hash = Sha256::new();
         let mut add = |part: &str| {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         };
-        shim.driver.iter().for_each(|(_, text)| add(text));
-        for part in [shim.entry, &shim.header, &self.verilator.version, &design.top] {
-            add(part);
-        }
+        add(&self.verilator.version);
         add(&self.verilator.include.to_string_lossy());
         add(&cxx().to_string_lossy());
         add(&CXX_FLAGS.join(" "));
-        add(shim.verilator_flags());
-        add(if design.trace { "trace" } else { "" });
-        for (name, text) in &design.sources {
-            add(name);
-            add(text);
-        }
-        for (name, value) in &design.parameters {
-            add(&format!("{name}={value}"));
-        }
-        hash.finalize()
-            .iter()
-            .take(12)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        parts.iter().copied().for_each(add);
+        let digest = hash.finalize();
+        digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn compile(&self, design: &Design, shim: &Shim, library: &Path) -> Result<(), Error> {
+    /// Makes something once, in a directory of its own that is moved into place whole. One thread of this process makes
+    /// it, the others wait; of two processes that do, either's is right.
+    fn once(
+        &self,
+        name: &str,
+        key: &str,
+        make: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<PathBuf, Error> {
+        let kept = self.cache.join(format!("{name}-{key}"));
+        let lock = self
+            .running
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .entry(key.to_owned())
+            .or_default()
+            .clone();
+        let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
+        if kept.is_dir() {
+            return Ok(kept);
+        }
         std::fs::create_dir_all(&self.cache).map_err(|e| Error::io(&self.cache, e))?;
-        let runtime = self.runtime(design.trace)?;
         let work = tempfile::Builder::new()
             .prefix("build-")
             .tempdir_in(&self.cache)
             .map_err(|e| Error::io(&self.cache, e))?;
-        let dir = work.path();
-        let write = |name: &str, text: &str| -> Result<(), Error> {
-            std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
-        };
+        make(work.path())?;
+        match std::fs::rename(work.path(), &kept) {
+            Err(error) if !kept.is_dir() => Err(Error::io(&kept, error)),
+            _ => Ok(kept),
+        }
+    }
+
+    fn compile(&self, design: &Design, shim: &Shim, dir: &Path) -> Result<(), Error> {
+        let runtime = self.runtime(design.trace)?;
+        let prelude = self.prelude(design.trace, shim.optimisation())?;
         let mut command = Command::new(&self.verilator.program);
         command
             .current_dir(dir)
@@ -223,99 +244,98 @@ impl Builder {
             command.arg(format!("-G{name}={value}"));
         }
         for (name, text) in &design.sources {
-            write(name, text)?;
+            write(dir, name, text)?;
             command.arg(name);
         }
         run(&mut command).map_err(|log| Error::Verilate {
             top: design.top.clone(),
             log,
         })?;
-        write("dut.h", &shim.header)?;
+        write(dir, "dut.h", &shim.header)?;
         for (name, text) in shim.driver {
-            write(name, text)?;
+            write(dir, name, text)?;
         }
-        write("spatten_printf.h", PRINTF_HEADER)?;
         // One translation unit: the headers are the larger part of a small model.
-        let mut models: Vec<String> = std::fs::read_dir(dir)
-            .map_err(|e| Error::io(dir, e))?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.ends_with(".cpp"))
-            .collect();
+        let files = || -> Result<Vec<String>, Error> {
+            let entries = std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))?;
+            Ok(entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect())
+        };
+        let mut models = files()?;
+        models.retain(|name| name.ends_with(".cpp"));
         models.sort();
         let unity: String = models
             .iter()
             .map(|name| format!("#include \"{name}\"\n"))
             .collect();
-        write("shim.cpp", &(unity + shim.entry))?;
+        write(dir, "shim.cpp", &(unity + shim.entry))?;
         let mut command = self.compiler(dir, design.trace);
         command
-            .args(["-shared", "-Wl,-Bsymbolic", "-o", "out.so", "shim.cpp"])
-            .arg(&runtime)
+            .arg(shim.optimisation())
+            .arg("-include")
+            .arg(prelude.join("prelude.h"))
+            .args(["-shared", "-Wl,-Bsymbolic", "-o", LIBRARY, "shim.cpp"])
+            .arg(runtime.join("out.o"))
             .arg("-pthread");
         run(&mut command).map_err(|log| Error::Compile {
             top: design.top.clone(),
             log,
         })?;
-        std::fs::rename(dir.join("out.so"), library).map_err(|e| Error::io(library, e))
+        // Only the library is needed from now on.
+        for name in files()?.iter().filter(|name| *name != LIBRARY) {
+            std::fs::remove_file(dir.join(name)).map_err(|e| Error::io(dir, e))?;
+        }
+        Ok(())
     }
 
-    /// Verilator's run-time library as one object, compiled once a Verilator.
+    /// The directory with what every model includes first, precompiled.
+    fn prelude(&self, trace: bool, optimisation: &str) -> Result<PathBuf, Error> {
+        let key = self.digest(&[PRELUDE, optimisation, if trace { "trace" } else { "" }]);
+        self.once("prelude", &key, |dir| {
+            write(dir, "spatten_printf.h", PRINTF_HEADER)?;
+            write(dir, "prelude.h", PRELUDE)?;
+            let mut command = self.compiler(dir, trace);
+            command.args([
+                optimisation,
+                "-x",
+                "c++-header",
+                "prelude.h",
+                "-o",
+                "prelude.h.gch",
+            ]);
+            run(&mut command).map_err(|log| Error::Compile {
+                top: "verilated.h".into(),
+                log,
+            })
+        })
+    }
+
+    /// The directory with Verilator's run-time library as one object.
     fn runtime(&self, trace: bool) -> Result<PathBuf, Error> {
-        let mut hash = Sha256::new();
-        hash.update(self.verilator.version.as_bytes());
-        hash.update(self.verilator.include.to_string_lossy().as_bytes());
-        hash.update(cxx().to_string_lossy().as_bytes());
-        hash.update(CXX_FLAGS.join(" "));
-        hash.update([u8::from(trace)]);
-        let name: String = hash
-            .finalize()
-            .iter()
-            .take(12)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let object = self.cache.join(format!("verilated-{name}.o"));
-        let lock = self
-            .running
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .entry(name)
-            .or_default()
-            .clone();
-        let _guard = lock.lock().unwrap_or_else(|e| e.into_inner());
-        if object.is_file() {
-            return Ok(object);
-        }
-        let work = tempfile::Builder::new()
-            .prefix("runtime-")
-            .tempdir_in(&self.cache)
-            .map_err(|e| Error::io(&self.cache, e))?;
-        let dir = work.path();
-        let write = |name: &str, text: &str| -> Result<(), Error> {
-            std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
-        };
-        write("spatten_printf.h", PRINTF_HEADER)?;
-        let mut parts = vec!["verilated", "verilated_threads"];
-        if trace {
-            parts.push("verilated_vcd_c");
-        }
-        let mut command = self.compiler(dir, trace);
-        command.arg("-c");
-        for part in &parts {
-            command.arg(self.verilator.include.join(format!("{part}.cpp")));
-        }
-        run(&mut command).map_err(|log| Error::Compile {
-            top: "verilated".into(),
-            log,
-        })?;
-        let mut link = Command::new(cxx());
-        link.current_dir(dir).args(["-r", "-nostdlib", "-o", "out.o"]);
-        link.args(parts.iter().map(|part| format!("{part}.o")));
-        run(&mut link).map_err(|log| Error::Compile {
-            top: "verilated".into(),
-            log,
-        })?;
-        std::fs::rename(dir.join("out.o"), &object).map_err(|e| Error::io(&object, e))?;
-        Ok(object)
+        let key = self.digest(&["runtime", if trace { "trace" } else { "" }]);
+        self.once("verilated", &key, |dir| {
+            write(dir, "spatten_printf.h", PRINTF_HEADER)?;
+            let mut parts = vec!["verilated", "verilated_threads"];
+            if trace {
+                parts.push("verilated_vcd_c");
+            }
+            let mut command = self.compiler(dir, trace);
+            command.args([LONG_RUNS, "-include", "spatten_printf.h", "-c"]);
+            for part in &parts {
+                command.arg(self.verilator.include.join(format!("{part}.cpp")));
+            }
+            let mut link = Command::new(cxx());
+            link.current_dir(dir).args(["-r", "-nostdlib", "-o", "out.o"]);
+            link.args(parts.iter().map(|part| format!("{part}.o")));
+            for step in [&mut command, &mut link] {
+                run(step).map_err(|log| Error::Compile {
+                    top: "verilated".into(),
+                    log,
+                })?;
+            }
+            Ok(())
+        })
     }
 
     fn compiler(&self, dir: &Path, trace: bool) -> Command {
@@ -344,6 +364,10 @@ impl Builder {
         ]);
         command
     }
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> Result<(), Error> {
+    std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
 }
 
 /// Runs a tool to its end; what it printed when it fails.
