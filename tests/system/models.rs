@@ -31,7 +31,10 @@ fn whole_models() -> Option<PathBuf> {
     let directory = std::env::var_os("SPATTEN_MODELS").map_or(beside, PathBuf::from);
     let found = directory.is_dir();
     if !found {
-        eprintln!("skipped: no models in {}; set SPATTEN_MODELS", directory.display());
+        eprintln!(
+            "skipped: no models in {}; set SPATTEN_MODELS",
+            directory.display()
+        );
     }
     found.then_some(directory)
 }
