@@ -1,5 +1,6 @@
 //! The generated testbenches as a user without Rust runs them: they pass, and a fault anywhere turns them red.
 
+use rayon::prelude::*;
 use spatten_gen::config::{Config, PRESETS, Params, Reset};
 use spatten_gen::sim::{Verilator, candidates};
 use spatten_gen::{bench, flow};
@@ -27,20 +28,31 @@ impl Output {
         Output(directory)
     }
 
-    fn replace(&self, file: &str, find: &str, replace: &str) {
-        let path = self.0.join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.join(file)).unwrap()
+    }
+
+    fn write(&self, file: &str, text: String) {
+        std::fs::write(self.0.join(file), text).unwrap();
+    }
+
+    /// Puts `replace` where `find` stands, once; what the file was before.
+    fn replace(&self, file: &str, find: &str, replace: &str) -> String {
+        let text = self.read(file);
         assert_eq!(text.matches(find).count(), 1, "{find}");
-        std::fs::write(path, text.replace(find, replace)).unwrap();
+        self.write(file, text.replace(find, replace));
+        text
     }
 
     /// Whether `make` succeeds, and what it printed.
     fn make(&self, arguments: &[&str]) -> (bool, String) {
         // What a calling make says of its jobs is not for this one.
+        let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join("testbench/objects");
         let output = Command::new("make")
             .env_remove("MAKEFLAGS")
             .arg("-C")
             .arg(&self.0)
+            .arg(format!("OBJECTS={}", objects.display()))
             .args(arguments)
             .output()
             .unwrap();
@@ -69,14 +81,15 @@ fn icarus() -> Option<[String; 2]> {
 #[test]
 fn every_block_passes_in_four_states_with_every_reset() {
     let Some([iverilog, vvp]) = icarus() else { return };
-    for reset in [Reset::SyncHigh, Reset::SyncLow, Reset::AsyncHigh, Reset::AsyncLow] {
+    // The whole core takes as long as all blocks: once.
+    let resets = [Reset::AsyncLow, Reset::SyncHigh, Reset::SyncLow, Reset::AsyncHigh];
+    resets.into_par_iter().with_max_len(1).for_each(|reset| {
         let output = Output::new(&format!("{reset:?}"), |params| {
             *params = Params {
                 reset,
                 ..PRESETS[3].params()
             };
         });
-        // The whole core takes longer than all blocks: once, with one seed.
         let core = usize::from(reset == Reset::AsyncLow);
         let targets = match core {
             0 => bench::BENCHES
@@ -91,7 +104,7 @@ fn every_block_passes_in_four_states_with_every_reset() {
         assert!(pass, "{reset:?}:\n{text}");
         let runs = 3 * bench::BENCHES.len() + core;
         assert_eq!(text.matches("PASS ").count(), runs, "{text}");
-    }
+    });
 }
 
 #[test]
@@ -136,10 +149,10 @@ fn faults_turn_a_testbench_red() {
             "CHECK x",
         ),
     ];
-    for simulator in &simulators {
-        for (number, (file, find, replace, says)) in faults.iter().enumerate() {
-            let output = Output::new(&format!("fault-{}-{number}", simulator[0]), |_| ());
-            output.replace(file, find, replace);
+    simulators.par_iter().for_each(|simulator| {
+        let output = Output::new(&format!("faults-{}", simulator[0]), |_| ());
+        for (file, find, replace, says) in faults {
+            let right = output.replace(file, find, replace);
             let arguments: Vec<&str> = simulator
                 .iter()
                 .map(String::as_str)
@@ -151,14 +164,14 @@ fn faults_turn_a_testbench_red() {
                 text.contains(says) && text.contains("fails; log: "),
                 "{replace}:\n{text}"
             );
+            output.write(file, right);
         }
         // One bit of one expected value.
-        let output = Output::new(&format!("fault-{}-vector", simulator[0]), |_| ());
-        let path = output.0.join("tb/vectors/stream_reg_pop.hex");
-        let mut text = std::fs::read(&path).unwrap();
+        let file = "tb/vectors/stream_reg_pop.hex";
+        let mut text = output.read(file).into_bytes();
         let digit = text.iter().rposition(|c| *c != b'\n').unwrap();
         text[digit] = if text[digit] == b'0' { b'1' } else { b'0' };
-        std::fs::write(&path, text).unwrap();
+        output.write(file, String::from_utf8(text).unwrap());
         let arguments: Vec<&str> = simulator.iter().map(String::as_str).chain(["SEED=0"]).collect();
         let (pass, text) = output.make(&arguments);
         assert!(!pass && text.contains("pop, beat 999"), "{text}");
@@ -166,7 +179,7 @@ fn faults_turn_a_testbench_red() {
             text.contains("replay: make sim-stream_reg SEED=0 WAVES=1"),
             "{text}"
         );
-    }
+    });
 }
 
 /// The whole core, by register accesses from a file and by the C driver; a wrong expectation of either is noticed.
@@ -180,8 +193,7 @@ fn the_core_runs_by_itself_and_by_its_driver() {
 
     // One digit of a vector, counted from its end: an output, a counter, a word that must not be written.
     let spoilt = |file: &str, line: &dyn Fn(&[&str]) -> usize, digit: usize| -> String {
-        let path = output.0.join("tb/vectors").join(file);
-        let right = std::fs::read_to_string(&path).unwrap();
+        let right = output.read(file);
         let lines: Vec<&str> = right.lines().collect();
         let at = line(&lines);
         let mut wrong: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -192,26 +204,28 @@ fn the_core_runs_by_itself_and_by_its_driver() {
             "0"
         };
         wrong[at].replace_range(place..=place, other);
-        std::fs::write(&path, wrong.join("\n") + "\n").unwrap();
+        output.write(file, wrong.join("\n") + "\n");
         right
     };
-    let restore = |file: &str, right: String| {
-        std::fs::write(output.0.join("tb/vectors").join(file), right).unwrap();
-    };
-    let memory = std::fs::read_to_string(output.0.join("tb/vectors/spatten_top_memory.hex")).unwrap();
+    let memory = output.read("tb/vectors/spatten_top_memory.hex");
     let before: Vec<&str> = memory.lines().collect();
     for (what, target, file, written) in [
-        ("an output", "sim-spatten_top", "spatten_top_expected.hex", true),
+        (
+            "an output",
+            "sim-spatten_top",
+            "tb/vectors/spatten_top_expected.hex",
+            true,
+        ),
         (
             "a stray write",
             "sim-spatten_top",
-            "spatten_top_expected.hex",
+            "tb/vectors/spatten_top_expected.hex",
             false,
         ),
         (
             "an output",
             "sim-spatten_top_driver",
-            "spatten_top_expected.hex",
+            "tb/vectors/spatten_top_expected.hex",
             true,
         ),
     ] {
@@ -227,14 +241,14 @@ fn the_core_runs_by_itself_and_by_its_driver() {
             text.contains(&format!("replay: make {target} SEED=0 WAVES=1")),
             "{text}"
         );
-        restore(file, right);
+        output.write(file, right);
     }
     // The last access reads a counter; its expectation stands before the mask of 8 digits.
     let last = |lines: &[&str]| lines.len() - 1;
-    let right = spoilt("spatten_top_accesses.hex", &last, 8);
+    let right = spoilt("tb/vectors/spatten_top_accesses.hex", &last, 8);
     let (pass, text) = output.make(&["sim-spatten_top", "SEED=0", &verilator]);
     assert!(!pass && text.contains("count_"), "{text}");
-    restore("spatten_top_accesses.hex", right);
+    output.write("tb/vectors/spatten_top_accesses.hex", right);
     if bench::thorough() {
         output.replace(
             "tb/spatten_top_case.h",

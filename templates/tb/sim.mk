@@ -26,12 +26,12 @@ BLOCKS := {{ blocks }}
 VERILATOR_DIR := build/$(subst /,_,$(VERILATOR))$(if $(WAVES),-waves)
 ICARUS_DIR    := build/$(subst /,_,$(IVERILOG))
 
-# The flags are for g++ before version 13 and harmless later.
-# Builds of Verilator that were configured without a compiler do not say how a precompiled header is included.
-PCH_FLAG := CFG_CXXFLAGS_PCH_I=-include
+# Compiling takes longer than the runs do, so it does not optimise; what else the compiler is told is for g++ before
+# version 13 and harmless later. Builds of Verilator that were configured without a compiler do not say how a precompiled
+# header is included.
+MODEL_FLAGS := OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0 CFG_CXXFLAGS_PCH_I=-include
 VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
-                   -CFLAGS "-std=c++20 -fcoroutines -O1" $(if $(WAVES),--trace) \
-                   -MAKEFLAGS $(PCH_FLAG)
+                   -CFLAGS "-std=c++20 -fcoroutines" $(if $(WAVES),--trace) -MAKEFLAGS "$(MODEL_FLAGS)"
 
 # Verilator's run-time library is compiled once for all blocks; a compiler cache in OBJCACHE is left to do that itself.
 OBJECTS ?= build/objects
@@ -68,7 +68,7 @@ run = mkdir -p $(1); for seed in $(RUN_SEEDS); do log=$(1)/$(2)-$$seed.log; \
 define block_rules
 $(VERILATOR_DIR)/$(1)/V$(1)_tb: tb/$(1)_tb.sv $(TB) $(SOURCES_$(1))
 	@mkdir -p $(VERILATOR_DIR)/$(1)
-	@$(VERILATOR) $(VERILATOR_FLAGS) -Mdir $(VERILATOR_DIR)/$(1) --top-module $(1)_tb $$^ \
+	+@$(VERILATOR) $(VERILATOR_FLAGS) -Mdir $(VERILATOR_DIR)/$(1) --top-module $(1)_tb $$^ \
 	  >$(VERILATOR_DIR)/$(1).log 2>&1 || { cat $(VERILATOR_DIR)/$(1).log >&2; exit 1; }
 
 sim-$(1): $(VERILATOR_DIR)/$(1)/V$(1)_tb
@@ -83,8 +83,8 @@ sim-icarus-$(1): $(ICARUS_DIR)/$(1).vvp
 endef
 $(foreach block,$(BLOCKS),$(eval $(call block_rules,$(block))))
 
-# The whole core: one program, whose accesses come from a file or, with +DRIVER, from the C driver. Compiling is what costs,
-# so it is not optimised and runs few seeds: 3 has a reset in mid-layer.
+# The whole core: one program, whose accesses come from a file or, with +DRIVER, from the C driver. It runs few seeds: 3 has
+# a reset in mid-layer.
 CORE_SOURCES := tb/spatten_top_tb.sv tb/tb_axi_memory.sv $(shell cat spatten.f)
 CORE_DIR     := $(VERILATOR_DIR)/spatten_top
 CORE_PROGRAM := $(CORE_DIR)/Vspatten_top_tb
@@ -102,8 +102,7 @@ $(CORE_DIR)/program.o: tb/spatten_top_driver.c tb/spatten_top_case.h sw/spatten_
 	@$(CC) $(C_FLAGS) -c -o $@ $<
 
 $(CORE_PROGRAM): $(CORE_SOURCES) $(CORE_DIR)/driver.o $(CORE_DIR)/program.o
-	+@$(VERILATOR) $(subst -O1,-O0,$(VERILATOR_FLAGS)) -DSPATTEN_DRIVER -LDFLAGS -pthread \
-	  -MAKEFLAGS "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0" -Mdir $(CORE_DIR) --top-module spatten_top_tb \
+	+@$(VERILATOR) $(VERILATOR_FLAGS) -DSPATTEN_DRIVER -LDFLAGS -pthread -Mdir $(CORE_DIR) --top-module spatten_top_tb \
 	  $(CORE_SOURCES) $(abspath $(CORE_DIR)/driver.o $(CORE_DIR)/program.o) \
 	  >$(CORE_DIR).log 2>&1 || { cat $(CORE_DIR).log >&2; exit 1; }
 
