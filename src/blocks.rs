@@ -3,23 +3,23 @@
 /// Hands the list of blocks to the macro `$with`, one line a block: kind, name and the `Module` type in
 /// `src/rtl/<name>.rs`, whose template is `templates/rtl/<name>.v`.
 ///
-/// A `block` also has a golden model `src/golden/<name>.rs` and a bench `src/bench/<name>.rs`; a `primitive` (a RAM, a
-/// FIFO, a register slice) has neither, since its users' benches exercise it. Those two modules declare their files
-/// with `blocks!(declare_models);`, the RTL with `blocks!(declare_modules);`. The order is free.
+/// A `block` also has a golden model `src/golden/<name>.rs` and a bench `src/bench/<name>.rs`. A `part` has a bench only: it
+/// computes nothing, but keeps, orders or places what it is given. A `primitive` has neither, since its users' benches
+/// exercise it. The RTL and the benches declare their files by this list. The order is free.
 macro_rules! blocks {
     ($with:ident) => {
         $with! {
-            primitive stream_reg::StreamReg;
+            part stream_reg::StreamReg;
             primitive delay_line::DelayLine;
             primitive spatten_ram_macro::SpattenRamMacro;
             primitive ram_1r1w::Ram1r1w;
-            primitive stream_fifo::StreamFifo;
+            part stream_fifo::StreamFifo;
             primitive reg_fifo::RegFifo;
             primitive ram_reader::RamReader;
             primitive rmw_ram::RmwRam;
             primitive round_robin::RoundRobin;
             primitive lane_packer::LanePacker;
-            primitive lane_gearbox::LaneGearbox;
+            part lane_gearbox::LaneGearbox;
             primitive multiplier::Multiplier;
             block zero_eliminator::ZeroEliminator;
             primitive topk_select::TopkSelect;
@@ -41,16 +41,16 @@ macro_rules! blocks {
             primitive importance_store::ImportanceStore;
             block token_importance::TokenImportance;
             block head_importance::HeadImportance;
-            primitive vector_addresses::VectorAddresses;
+            part vector_addresses::VectorAddresses;
             primitive port_turn::PortTurn;
             primitive fetch_port::FetchPort;
-            primitive sector_crossbar::SectorCrossbar;
+            part sector_crossbar::SectorCrossbar;
             primitive sector_lane::SectorLane;
             primitive plane_assembler::PlaneAssembler;
             block plane_fetcher::PlaneFetcher;
-            primitive beat_splitter::BeatSplitter;
+            part beat_splitter::BeatSplitter;
             block key_buffer::KeyBuffer;
-            primitive pick_queue::PickQueue;
+            part pick_queue::PickQueue;
             block value_buffer::ValueBuffer;
             block axi_reader::AxiReader;
             block row_writer::RowWriter;
@@ -68,19 +68,5 @@ macro_rules! blocks {
             primitive row_pipeline::RowPipeline;
             primitive spatten_top::SpattenTop;
         }
-    };
-}
-
-/// Declares `pub mod <name>;` for every `block`; primitives have no model.
-#[allow(unused_macros)]
-macro_rules! declare_models {
-    () => {};
-    (block $name:ident :: $module:ident; $($rest:tt)*) => {
-        #[doc = concat!("Model of `", stringify!($name), "`.")]
-        pub mod $name;
-        declare_models! { $($rest)* }
-    };
-    (primitive $name:ident :: $module:ident; $($rest:tt)*) => {
-        declare_models! { $($rest)* }
     };
 }

@@ -321,12 +321,7 @@ impl Bench for AvArray {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         let array = |name, find, replace| mutant(name, "av_array", find, replace);
         let column = |name, find, replace| mutant(name, "av_column", find, replace);
         let rescale = |name, find, replace| mutant(name, "av_rescale_lane", find, replace);

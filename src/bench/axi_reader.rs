@@ -126,12 +126,7 @@ impl Bench for AxiReader {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "axi_reader",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("axi_reader");
         vec![
             mutant("4 KB boundary crossed", "&& next_in_page_q != {PAGE_W{1'b0}}", ""),
             mutant(

@@ -135,12 +135,7 @@ impl Bench for AxiWriter {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "axi_writer",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("axi_writer");
         vec![
             mutant(
                 "strobe of a partial sector wrong",

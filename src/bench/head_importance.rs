@@ -63,12 +63,7 @@ impl Bench for HeadImportance {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         vec![
             mutant(
                 "update lost on back-to-back equal ids",

@@ -135,18 +135,8 @@ impl Bench for KeyBuffer {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "key_buffer",
-            find,
-            replace,
-        };
-        let reader = |name, find, replace| Mutant {
-            name,
-            module: "ram_reader",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("key_buffer");
+        let reader = Mutant::of("ram_reader");
         vec![
             mutant(
                 "fill bank not switched",

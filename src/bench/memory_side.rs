@@ -206,12 +206,7 @@ impl Bench for MemorySide {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         let side = |name, find, replace| mutant(name, "memory_side", find, replace);
         let tracker = |name, find, replace| mutant(name, "write_tracker", find, replace);
         vec![

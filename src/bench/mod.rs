@@ -9,10 +9,9 @@ mod axi_memory;
 pub mod core_faults;
 mod core_testbench;
 pub mod datapath;
-mod fetch_parts;
+mod fetchers;
 mod lists;
 pub mod measure;
-mod primitives;
 pub mod registers;
 pub mod rows;
 pub mod soak;
@@ -164,6 +163,28 @@ pub struct Mutant {
     pub replace: &'static str,
 }
 
+impl Mutant {
+    /// A fault of a module.
+    pub const fn new(
+        name: &'static str,
+        module: &'static str,
+        find: &'static str,
+        replace: &'static str,
+    ) -> Self {
+        Mutant {
+            name,
+            module,
+            find,
+            replace,
+        }
+    }
+
+    /// Makes faults of one module, each of its name, what to find and what to put there.
+    pub fn of(module: &'static str) -> impl Fn(&'static str, &'static str, &'static str) -> Self {
+        move |name, find, replace| Self::new(name, module, find, replace)
+    }
+}
+
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -174,28 +195,21 @@ impl fmt::Display for Mutant {
     }
 }
 
+/// Declares the bench of every block of the list that has one and collects [`BENCHES`].
 macro_rules! declare_benches {
     (@collect [$($found:tt)*]) => {
-        /// Every bench, primitives first.
-        pub static BENCHES: &[&dyn Bench] = &[
-            &primitives::StreamReg,
-            &primitives::StreamFifo,
-            &primitives::LaneGearbox,
-            &fetch_parts::VectorAddresses,
-            &fetch_parts::SectorCrossbar,
-            &fetch_parts::BeatSplitter,
-            &fetch_parts::PickQueue,
-            $($found)*
-        ];
-    };
-    (@collect [$($found:tt)*] block $name:ident :: $module:ident; $($rest:tt)*) => {
-        declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }
+        /// Every bench, in the order of the list of blocks.
+        pub static BENCHES: &[&dyn Bench] = &[$($found)*];
     };
     (@collect [$($found:tt)*] primitive $name:ident :: $module:ident; $($rest:tt)*) => {
         declare_benches! { @collect [$($found)*] $($rest)* }
     };
+    (@collect [$($found:tt)*] $kind:ident $name:ident :: $module:ident; $($rest:tt)*) => {
+        #[doc = concat!("Bench of `", stringify!($name), "`.")]
+        pub mod $name;
+        declare_benches! { @collect [$($found)* &$name::$module,] $($rest)* }
+    };
     ($($list:tt)*) => {
-        declare_models! { $($list)* }
         declare_benches! { @collect [] $($list)* }
     };
 }

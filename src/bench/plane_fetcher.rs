@@ -177,12 +177,7 @@ impl Bench for PlaneFetcher {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         vec![
             mutant(
                 "shared sector fetched twice",

@@ -64,12 +64,7 @@ impl Bench for RequantDecision {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "requant_decision",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("requant_decision");
         vec![
             mutant(
                 "not above for below: threshold one too large",

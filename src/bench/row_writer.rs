@@ -95,12 +95,7 @@ impl Bench for RowWriter {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "row_writer",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("row_writer");
         vec![
             mutant(
                 "strobe of a partial sector wrong",

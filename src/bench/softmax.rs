@@ -120,12 +120,7 @@ impl Bench for Softmax {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         vec![
             mutant(
                 "maximum not subtracted",

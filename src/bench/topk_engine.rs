@@ -95,12 +95,7 @@ impl Bench for TopkEngine {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, module, find, replace| Mutant {
-            name,
-            module,
-            find,
-            replace,
-        };
+        let mutant = Mutant::new;
         vec![
             mutant("tie order", "topk_filter", "<= left_here", "> left_here"),
             mutant("< for <=: ties", "topk_filter", "<= left_here", "< left_here"),

@@ -247,18 +247,8 @@ impl Bench for ValueBuffer {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "value_buffer",
-            find,
-            replace,
-        };
-        let reader = |name, find, replace| Mutant {
-            name,
-            module: "ram_reader",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("value_buffer");
+        let reader = Mutant::of("ram_reader");
         vec![
             mutant(
                 "fill bank not switched",

@@ -80,12 +80,7 @@ impl Bench for ZeroEliminator {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "zero_eliminator",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("zero_eliminator");
         vec![
             mutant(
                 "rows run together",

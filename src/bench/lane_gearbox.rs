@@ -1,4 +1,4 @@
-//! Benches of the stream primitives, which have no golden model: what goes in comes out.
+//! Bench of `lane_gearbox`: what goes in comes out, in beats of another width.
 
 use super::measure::{Measurement, Selection, run};
 use super::{Bench, Mutant, Point, Random, Rig};
@@ -6,141 +6,6 @@ use crate::config::Reset;
 use crate::rtl::Interface;
 use crate::sim::{Builder, Case, Pace};
 use rand::{Rng, RngExt, SeedableRng};
-
-/// Random payloads through `push` to `pop`, unchanged; a row is one beat.
-fn identity(interface: &Interface, rows: usize, random: &mut Random) -> Case {
-    let mut case = Case::new(interface);
-    let words = case.stream("push").layout().words();
-    for _ in 0..rows {
-        let data: Vec<u32> = (0..words).map(|_| random.next_u32()).collect();
-        case.beat("push").words("data", &data);
-        case.beat("pop").words("data", &data);
-        case.end_row();
-    }
-    case
-}
-
-/// `stream_reg`: order and content kept.
-pub struct StreamReg;
-
-impl Bench for StreamReg {
-    fn block(&self) -> &'static str {
-        "stream_reg"
-    }
-
-    fn points(&self) -> anyhow::Result<Vec<Point>> {
-        Ok(vec![
-            Point::new("default"),
-            Point::new("w1").parameter("WIDTH", 1),
-            Point::new("w64").parameter("WIDTH", 64),
-            Point::new("w97").parameter("WIDTH", 97),
-        ])
-    }
-
-    fn case(
-        &self,
-        _: &Point,
-        interface: &Interface,
-        rows: usize,
-        random: &mut Random,
-    ) -> anyhow::Result<Case> {
-        Ok(identity(interface, rows, random))
-    }
-
-    fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "stream_reg",
-            find,
-            replace,
-        };
-        vec![
-            mutant(
-                "overflow",
-                "assign push_ready = !skid_valid_q;",
-                "assign push_ready = 1'b1;",
-            ),
-            mutant(
-                "skid register bypassed",
-                "skid_valid_q ? skid_data_q : push_data",
-                "push_data",
-            ),
-            mutant("skid item lost", "push || skid_valid_q;", "push;"),
-            mutant("payload not held", "if (advance) head_data_q", "head_data_q"),
-        ]
-    }
-
-    fn rows_per_run(&self) -> usize {
-        1000
-    }
-}
-
-/// `stream_fifo`: order and content kept.
-pub struct StreamFifo;
-
-impl Bench for StreamFifo {
-    fn block(&self) -> &'static str {
-        "stream_fifo"
-    }
-
-    fn points(&self) -> anyhow::Result<Vec<Point>> {
-        Ok(vec![
-            Point::new("default"),
-            Point::new("depth2").parameter("DEPTH", 2),
-            Point::new("depth3-w1")
-                .parameter("DEPTH", 3)
-                .parameter("WIDTH", 1),
-            Point::new("depth64-w97")
-                .parameter("DEPTH", 64)
-                .parameter("WIDTH", 97),
-            Point::new("latency2").config(|p| p.ram_latency = 2)?,
-            Point::new("latency2-depth5")
-                .config(|p| p.ram_latency = 2)?
-                .parameter("DEPTH", 5),
-        ])
-    }
-
-    fn case(
-        &self,
-        _: &Point,
-        interface: &Interface,
-        rows: usize,
-        random: &mut Random,
-    ) -> anyhow::Result<Case> {
-        Ok(identity(interface, rows, random))
-    }
-
-    fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "stream_fifo",
-            find,
-            replace,
-        };
-        vec![
-            mutant(
-                "overflow",
-                "assign push_ready = stored_q != FULL;",
-                "assign push_ready = 1'b1;",
-            ),
-            mutant("heads overrun", "&& heads_q != ALL_HEADS", ""),
-            mutant(
-                "heads miscounted",
-                "if (pop && !rd_en) heads_q",
-                "if (pop) heads_q",
-            ),
-            mutant(
-                "read of an address being written",
-                "wire rd_en = stored_q != {COUNT_W{1'b0}}",
-                "wire rd_en = (push || stored_q != {COUNT_W{1'b0}})",
-            ),
-        ]
-    }
-
-    fn rows_per_run(&self) -> usize {
-        1000
-    }
-}
 
 /// `lane_gearbox`: order and content kept, beats as wide as asked for. A row is a row.
 pub struct LaneGearbox;
@@ -299,12 +164,7 @@ impl Bench for LaneGearbox {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let mutant = |name, find, replace| Mutant {
-            name,
-            module: "lane_gearbox",
-            find,
-            replace,
-        };
+        let mutant = Mutant::of("lane_gearbox");
         vec![
             mutant(
                 "overflow",
