@@ -182,11 +182,10 @@ fn soak(args: &Args, config: &Config, first: u64, count: u64) -> anyhow::Result<
             soak.words_compared += ran.words;
             soak.cycles += ran.total_cycles;
             if let Err(wrong) = result {
-                let hardware = config.command();
                 let mut replay = format!(
-                    "spatten-gen {} --checks{}",
+                    "spatten-gen {} --checks {}",
                     args.arguments(seed, flow == Flow::Single),
-                    hardware.strip_prefix("spatten-gen").unwrap_or("")
+                    config.flags()
                 );
                 replay.extend(stalls.map(|seed| format!(" --stalls {seed}")));
                 soak.failure = Some(format!("seed {seed}: {wrong}"));

@@ -176,9 +176,7 @@ impl RunArgs {
 
     /// The command line that runs the job again.
     fn replay(&self, config: &Config, job: &Job) -> String {
-        let hardware = config.command();
-        let flags = hardware.strip_prefix("spatten-gen").unwrap_or("");
-        let mut replay = format!("spatten-gen {}{flags}", job.arguments);
+        let mut replay = format!("spatten-gen {} {}", job.arguments, config.flags());
         match self.stalls {
             Some(seed) => replay += &format!(" --stalls {seed}"),
             None if self.latency != 100 => replay += &format!(" --latency {}", self.latency),
@@ -286,6 +284,7 @@ impl RunArgs {
         RunReport {
             title: job.title,
             source: job.source,
+            configuration: config.title(),
             hardware: config.command(),
             parameters: PARAMETERS
                 .iter()

@@ -58,9 +58,19 @@ impl Preset {
 }
 
 impl Config {
-    /// The command that generates this configuration: the preset with the fewest differences, then those differences.
-    /// It depends on the parameter values only, not on how they were given.
+    /// The command that generates this configuration.
     pub fn command(&self) -> String {
+        format!("spatten-gen {}", self.flags())
+    }
+
+    /// The flags of this configuration: the preset with the fewest differences, then those differences. They depend on the
+    /// parameter values only, not on how they were given.
+    pub fn flags(&self) -> String {
+        format!("--preset {}", self.title())
+    }
+
+    /// What to call this configuration: the preset with the fewest differences, then those differences as flags.
+    pub fn title(&self) -> String {
         let differences = |preset: &Preset| {
             let params = preset.params();
             PARAMETERS
@@ -71,11 +81,11 @@ impl Config {
             .iter()
             .min_by_key(|preset| differences(preset).count())
             .unwrap_or(&PRESETS[0]);
-        let mut command = format!("spatten-gen --preset {}", base.name);
+        let mut title = base.name.to_owned();
         for parameter in differences(base) {
-            command += &format!(" --{} {}", parameter.key, parameter.get(self));
+            title += &format!(" --{} {}", parameter.key, parameter.get(self));
         }
-        command
+        title
     }
 
     /// What is legal but hardly meant: parameters that keep others from being used fully.

@@ -17,15 +17,6 @@ fn busiest(report: &RunReport) -> Option<(&'static str, f64)> {
         .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// The name of the preset, or what was changed.
-fn hardware(report: &RunReport) -> &str {
-    let flags = report.hardware.trim_start_matches("spatten-gen").trim();
-    match flags.strip_prefix("--preset ").unwrap_or(flags) {
-        "" => "spatten",
-        other => other,
-    }
-}
-
 /// The cells of a run: rows, rows redone, cycles, roof, share, sectors, busiest stage.
 fn cells(report: &RunReport) -> [String; 7] {
     let share = match &report.failure {
@@ -66,7 +57,7 @@ pub fn figures_table(reports: &[RunReport]) -> String {
     };
     line("hardware", "workload", &HEADS.map(String::from));
     for report in reports {
-        line(hardware(report), &report.title, &cells(report));
+        line(&report.configuration, &report.title, &cells(report));
     }
     for (report, failure) in reports.iter().filter_map(|r| Some((r, r.failure.as_ref()?))) {
         let _ = writeln!(text, "FAILED: {failure}\n  replay: {}", report.replay);
@@ -92,9 +83,9 @@ pub fn figures_page(reports: &[RunReport]) -> String {
     );
     let mut runs: Vec<(&str, Vec<&RunReport>)> = Vec::new();
     for report in reports {
-        match runs.iter_mut().find(|(name, _)| *name == hardware(report)) {
+        match runs.iter_mut().find(|(name, _)| *name == report.configuration) {
             Some((_, of_it)) => of_it.push(report),
-            None => runs.push((hardware(report), vec![report])),
+            None => runs.push((report.configuration.as_str(), vec![report])),
         }
     }
     let row = |text: &mut String, cells: &[String]| {
@@ -146,9 +137,9 @@ mod tests {
 
     #[test]
     fn runs_stand_side_by_side() {
-        let run = |title: &str, hardware: &str, replay: &str| RunReport {
+        let run = |title: &str, configuration: &str, replay: &str| RunReport {
             title: title.into(),
-            hardware: format!("spatten-gen{hardware}"),
+            configuration: configuration.into(),
             replay: replay.into(),
             cycles: 2000,
             roof: 1500.0,
@@ -163,10 +154,10 @@ mod tests {
             ..RunReport::default()
         };
         let mut runs = [
-            run("Something", "", "spatten-gen replay --workload x.csv"),
+            run("Something", "spatten", "spatten-gen replay --workload x.csv"),
             run(
                 "Something, dense",
-                " --preset tiny",
+                "tiny",
                 "spatten-gen sim --attention n=1 --dense",
             ),
         ];

@@ -65,6 +65,8 @@ pub struct RunReport {
     pub title: String,
     /// Where it comes from, and which part of it ran.
     pub source: String,
+    /// What the hardware's configuration is called: its preset, and the flags that differ from it.
+    pub configuration: String,
     /// The command that generates the hardware.
     pub hardware: String,
     /// Every parameter with its value.
