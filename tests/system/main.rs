@@ -194,6 +194,11 @@ fn random_commands_on_an_eighth() {
 /// A case of a single executed command, for tests that disturb it: a summarisation of 48 tokens, or a generation whose
 /// rows are all redone.
 fn layer(config: &Config, seed: u64, mode: Mode) -> Case {
+    layers(config, seed, &[(mode, false)])
+}
+
+/// The same of several commands, causal or not; only the first operates on the state, so that no other waits for it.
+fn layers(config: &Config, seed: u64, commands: &[(Mode, bool)]) -> Case {
     let mut run = Recorder::new(config, vec![0; config.channels as usize], true);
     let (heads, tokens, dim) = (4usize, 48usize, 32usize);
     let mut random = Pcg64Mcg::seed_from_u64(seed);
@@ -235,55 +240,80 @@ fn layer(config: &Config, seed: u64, mode: Mode) -> Case {
         ..StateWrite::default()
     })
     .unwrap();
-    let generation = mode == Mode::Generation;
-    let command = LayerCommand {
-        tokens: TokenOps {
-            clear: true,
-            reset: true,
-            ..TokenOps::default()
-        },
-        heads: HeadOps {
-            clear: true,
-            reset: true,
-            ..HeadOps::default()
-        },
-        mode,
-        causal: false,
-        query: 0,
-        head_dim: dim as u32,
-        group: 1,
-        keys: Keys {
-            msb: 6,
-            lsb: 4,
-            mode: if generation {
-                KeyMode::Auto
-            } else {
-                KeyMode::Always
+    let command = |first: bool, mode: Mode, causal: bool| {
+        let generation = mode == Mode::Generation;
+        LayerCommand {
+            tokens: TokenOps {
+                clear: first,
+                reset: first,
+                ..TokenOps::default()
             },
-            threshold: if generation {
-                u16::MAX >> (16 - config.prob_width)
-            } else {
-                0
+            heads: HeadOps {
+                clear: first,
+                reset: first,
+                ..HeadOps::default()
             },
-            mask: vec![],
-        },
-        values: Values {
-            msb: 6,
-            lsb: 4,
-            mode: ValueMode::Always,
-            ratio: 30000,
-        },
-        accumulate: Accumulate {
-            tokens: true,
-            heads: true,
-            head_shift: 3,
-        },
-        scale: Factor::nearest(1e-6),
-        output: Factor::nearest(1.0 / 256.0),
-        regions,
+            mode,
+            causal,
+            query: 0,
+            head_dim: dim as u32,
+            group: 1,
+            keys: Keys {
+                msb: 6,
+                lsb: 4,
+                mode: if generation {
+                    KeyMode::Auto
+                } else {
+                    KeyMode::Always
+                },
+                threshold: if generation {
+                    u16::MAX >> (16 - config.prob_width)
+                } else {
+                    0
+                },
+                mask: vec![],
+            },
+            values: Values {
+                msb: 6,
+                lsb: 4,
+                mode: ValueMode::Always,
+                ratio: 30000,
+            },
+            accumulate: Accumulate {
+                tokens: true,
+                heads: true,
+                head_shift: 3,
+            },
+            scale: Factor::nearest(1e-6),
+            output: Factor::nearest(1.0 / 256.0),
+            regions: regions.clone(),
+        }
     };
-    run.execute(&command).unwrap();
+    for (number, &(mode, causal)) in commands.iter().enumerate() {
+        run.execute(&command(number == 0, mode, causal)).unwrap();
+    }
     run.finish()
+}
+
+/// Commands of either mode behind each other in the queue, rows of the generations redone: buffers change hands between
+/// rows of one length and of many.
+#[test]
+fn modes_alternate_in_the_queue() {
+    let rig = tiny();
+    let (generation, causal) = ((Mode::Generation, false), (Mode::Summarisation, true));
+    let case = layers(
+        &rig.config,
+        7,
+        &[generation, causal, causal, generation, generation],
+    );
+    for stalls in [None, Some(3), Some(4)] {
+        let memory = stalls.map_or_else(MemoryModel::default, MemoryModel::from_seed);
+        let (ran, result) = rig.run(&case, &memory, Flow::Queued, true, &|_| {}).unwrap();
+        if let Err(wrong) = result {
+            panic!("stalls {stalls:?}: {wrong}");
+        }
+        assert_eq!(ran.counts.get("rows_redone"), 3 * 4);
+    }
 }
 
 /// The command of [`layer`], and its rows.
