@@ -3,7 +3,7 @@
 use spatten_gen::config::Config;
 use spatten_gen::golden::case::{Case, Outcome};
 use spatten_gen::golden::command::*;
-use spatten_gen::golden::planes::{Region, Tensor};
+use spatten_gen::golden::planes::Region;
 use spatten_gen::golden::sectors::Sectors;
 use spatten_gen::golden::{Image, LayerResult, Roof, Sequence, random};
 
@@ -85,17 +85,7 @@ fn replay(case: &Case, mut each: impl FnMut(&Config, &LayerCommand, &LayerResult
     let (mut sequence, mut image) = (Sequence::new(&config), Image::new(&config));
     for event in &case.events {
         if let Some(load) = &event.load {
-            let data = &case.tensors[&load.tensor];
-            let [heads, rows, dim] = data.shape;
-            let tensor = Tensor {
-                heads,
-                rows,
-                dim,
-                first: load.first_token,
-                bits: data.bits,
-                data: data.data.clone(),
-            };
-            image.load(&tensor, load.msb_bits, &load.msb, &load.lsb);
+            image.load(&case.tensor(load).unwrap(), load.msb_bits, &load.msb, &load.lsb);
         }
         if let Some(write) = &event.state {
             write.apply(&mut sequence.state).unwrap();

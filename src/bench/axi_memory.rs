@@ -1,10 +1,12 @@
 //! The memory behind the AXI4 masters in their benches: `templates/tb/tb_axi_memory.sv`, what it holds, and how a bench's
 //! top module is made around it.
 
-use super::{Point, stand};
+use super::rows::pick;
+use super::{Point, Random, stand};
 use crate::config::Config;
 use crate::rtl::{self, Direction, Interface};
-use crate::sim::Design;
+use crate::sim::{Case, Design};
+use rand::{Rng, RngExt};
 use std::fmt::Write as _;
 
 /// The memory's source.
@@ -48,6 +50,48 @@ fn port_width(name: &str, config: &Config) -> u32 {
         "wdata" => config.axi_data_width,
         "wstrb" => config.axi_data_width / 8,
         _ => 1,
+    }
+}
+
+/// Where in memory a master works, and where the memory answers with errors.
+pub(super) struct Window {
+    /// What the master adds to its addresses, in sectors.
+    pub base: u64,
+    /// Sectors of the address space.
+    pub sectors: u64,
+    /// As [`beat_fails`] takes it.
+    pub error_mask: u32,
+}
+
+impl Window {
+    /// Sets the memory's ports at random. One run in four has no pauses and no errors; of the others every second has errors,
+    /// by this mask.
+    pub fn random(
+        case: &mut Case,
+        config: &Config,
+        latencies: &[u64],
+        error_mask: u32,
+        random: &mut Random,
+    ) -> Self {
+        let sectors = 1u64 << (config.addr_width - 5);
+        let rough = random.random_range(0..4) > 0;
+        let base = match random.random_range(0..3) {
+            0 => 0,
+            1 => sectors - random.random_range(1..200),
+            _ => random.next_u64() % sectors,
+        };
+        let fails = rough && random.random_range(0..2) == 0;
+        let error_mask = if fails { error_mask } else { 0 };
+        case.port("base", 32 * base);
+        case.port("draw", if rough { random.next_u32().into() } else { 0 });
+        case.port("latency", *pick(latencies, random));
+        case.port("error_mask", error_mask.into());
+        case.port("warm_up", *pick(&[0, 0, 1, 3, 40, 200], random));
+        Window {
+            base,
+            sectors,
+            error_mask,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bench of the read side of a memory channel: its requests against the contents of a memory behind AXI4.
 
-use super::axi_memory::{self, fails};
+use super::axi_memory::{self, Window, fails};
 use super::measure::{Measurement, Selection, run};
 use super::{Bench, Mutant, Point, Random};
 use crate::config::{PRESETS, Params, Ram, Reset};
@@ -100,24 +100,11 @@ impl Bench for AxiReader {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let mut case = Case::new(interface);
-        let sectors = 1u64 << (point.config.addr_width - 5);
-        // One run in four: no stalls, no errors.
-        let rough = random.random_range(0..4) > 0;
-        let base = match random.random_range(0..3) {
-            0 => 0,
-            1 => sectors - random.random_range(1..200),
-            _ => random.next_u64() % sectors,
-        };
-        let error_mask = if rough && random.random_range(0..2) == 0 {
-            0xf
-        } else {
-            0
-        };
-        case.port("base", 32 * base);
-        case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
-        case.port("latency", *super::rows::pick(&[1, 2, 5, 20, LATENCY], random));
-        case.port("error_mask", error_mask.into());
-        case.port("warm_up", *super::rows::pick(&[0, 0, 1, 3, 40, 200], random));
+        let Window {
+            base,
+            sectors,
+            error_mask,
+        } = Window::random(&mut case, &point.config, &[1, 2, 5, 20, LATENCY], 0xf, random);
         let requests = Requests::new(base, sectors, random);
         for sector in requests.take(rows) {
             push_sector(&mut case, point, base, sector, error_mask);

@@ -1,6 +1,6 @@
 //! Bench of the write side of a memory channel: what it leaves in a memory behind AXI4.
 
-use super::axi_memory::{self, beat_fails, fails};
+use super::axi_memory::{self, Window, beat_fails, fails};
 use super::axi_reader::{LATENCY, preset};
 use super::measure::{Measurement, Selection, run};
 use super::{Bench, Mutant, Point, Random, rows};
@@ -94,23 +94,11 @@ impl Bench for AxiWriter {
         random: &mut Random,
     ) -> anyhow::Result<Case> {
         let mut case = Case::new(interface);
-        let sectors = 1u64 << (point.config.addr_width - 5);
-        let rough = random.random_range(0..4) > 0;
-        let base = match random.random_range(0..3) {
-            0 => 0,
-            1 => sectors - random.random_range(1..200),
-            _ => random.next_u64() % sectors,
-        };
-        let error_mask = if rough && random.random_range(0..2) == 0 {
-            0x7
-        } else {
-            0
-        };
-        case.port("base", 32 * base);
-        case.port("draw", if rough { random.next_u64() & 0xffff_ffff } else { 0 });
-        case.port("latency", *rows::pick(&[2, 5, 20, LATENCY], random));
-        case.port("error_mask", error_mask.into());
-        case.port("warm_up", *rows::pick(&[0, 0, 1, 3, 40, 200], random));
+        let Window {
+            base,
+            sectors,
+            error_mask,
+        } = Window::random(&mut case, &point.config, &[2, 5, 20, LATENCY], 0x7, random);
         let mut next = 0u64;
         let writes: Vec<SectorWrite> = (0..rows)
             .map(|_| {

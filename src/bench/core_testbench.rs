@@ -442,17 +442,7 @@ fn memory(config: &Config, case: &Case) -> anyhow::Result<[Vec<u32>; 2]> {
     whole.write(0, &noise);
     for event in &case.events {
         let Some(load) = &event.load else { continue };
-        let data = &case.tensors[&load.tensor];
-        let [heads, rows, dim] = data.shape;
-        let tensor = Tensor {
-            heads,
-            rows,
-            dim,
-            first: load.first_token,
-            bits: data.bits,
-            data: data.data.clone(),
-        };
-        whole.load(&tensor, load.msb_bits, &load.msb, &load.lsb);
+        whole.load(&case.tensor(load)?, load.msb_bits, &load.msb, &load.lsb);
     }
     let words = |image: &Image| -> Vec<u32> {
         let mut contents = vec![0; bytes];

@@ -8,13 +8,13 @@
 use crate::config::Config;
 use crate::golden::case::{Case, Executed, Outcome, StateWrite};
 use crate::golden::command::LayerCommand;
-use crate::golden::planes::{Image, Region, SECTOR, Tensor, address_mask};
+use crate::golden::planes::{Image, Region, SECTOR, address_mask};
 use crate::golden::sectors::Sectors;
 use crate::golden::sequence::Work;
 use crate::rtl::register_map::{COUNTERS, ERRORS, Register};
 use crate::sim::system::{Access, Answer, Broken, MemoryModel, System, SystemLibrary, Tally, Traffic};
 use crate::sim::{Builder, Checks};
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -883,7 +883,7 @@ struct Seen {
 /// Everything that a case loads into memory.
 ///
 /// # Errors
-/// When it loads something after its first command.
+/// When it loads something after its first command, or something that contradicts itself.
 pub fn image(config: &Config, case: &Case) -> anyhow::Result<Image> {
     let mut image = Image::new(config);
     let mut begun = false;
@@ -891,20 +891,7 @@ pub fn image(config: &Config, case: &Case) -> anyhow::Result<Image> {
         begun |= event.command.is_some();
         let Some(load) = &event.load else { continue };
         ensure!(!begun, "the case loads memory after its first command");
-        let data = case
-            .tensors
-            .get(&load.tensor)
-            .with_context(|| format!("there is no tensor `{}`", load.tensor))?;
-        let [heads, rows, dim] = data.shape;
-        let tensor = Tensor {
-            heads,
-            rows,
-            dim,
-            first: load.first_token,
-            bits: data.bits,
-            data: data.data.clone(),
-        };
-        image.load(&tensor, load.msb_bits, &load.msb, &load.lsb);
+        image.load(&case.tensor(load)?, load.msb_bits, &load.msb, &load.lsb);
     }
     Ok(image)
 }

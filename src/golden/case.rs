@@ -439,7 +439,12 @@ impl Case {
         Ok(())
     }
 
-    fn tensor(&self, load: &Load) -> anyhow::Result<Tensor> {
+    /// What an event loads.
+    ///
+    /// # Errors
+    /// When there is no such tensor, its shape, bits and elements contradict each other, or it does not fit what it is loaded
+    /// as.
+    pub fn tensor(&self, load: &Load) -> anyhow::Result<Tensor> {
         let name = &load.tensor;
         let tensor = self
             .tensors

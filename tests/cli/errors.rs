@@ -178,3 +178,41 @@ fn errors_are_json_with_json() {
     let run = run_and_leave_nothing(&["--json", "--multipliers", "500"]);
     insta::assert_snapshot!("json", run.stdout);
 }
+
+#[test]
+fn a_case_that_contradicts_itself_is_an_error_not_a_panic() {
+    let temp = tempfile::tempdir().unwrap();
+    let dumped = run_in(
+        temp.path(),
+        &[
+            "model",
+            "--preset",
+            "tiny",
+            "--random",
+            "3",
+            "--dump",
+            "case.json",
+        ],
+    );
+    assert_eq!(dumped.code, 0, "{}", dumped.stderr);
+    let text = fs::read(temp.path().join("case.json")).unwrap();
+    let case: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    for (place, value, says) in [
+        ("/tensors/k0/shape/2", 33, "elements"),
+        ("/tensors/k0/bits", 17, "bits"),
+        ("/events/0/load/msb-bits", 0, "is loaded as"),
+        ("/config/channels", 3, "channels"),
+    ] {
+        let mut spoilt = case.clone();
+        *spoilt.pointer_mut(place).unwrap() = value.into();
+        fs::write(temp.path().join("case.json"), spoilt.to_string()).unwrap();
+        for command in [
+            &["sim", "--case", "case.json"][..],
+            &["model", "--check", "case.json"],
+        ] {
+            let run = run_in(temp.path(), command);
+            assert!([1, 2].contains(&run.code), "{place}, {command:?}: {}", run.code);
+            assert!(run.stderr.contains(says), "{place}, {command:?}: {}", run.stderr);
+        }
+    }
+}
