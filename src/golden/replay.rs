@@ -197,6 +197,7 @@ struct Loaded {
     tensors: Tensors,
     regions: Regions,
     keys: Bits,
+    key_mode: KeyMode,
     values: Bits,
 }
 
@@ -260,41 +261,52 @@ fn scale(rng: &mut impl Rng, trace: &Trace, width: u32) -> Factor {
     Factor::nearest(low)
 }
 
-/// Runs a trace on the golden model, on uniform random integers from `seed`, and writes it down as a case; `each` sees
-/// every layer as it is done.
-///
-/// # Errors
-/// The trace does not fit the hardware.
-pub fn record(
+/// What all layers of a trace have in common.
+struct Extent {
+    tokens: u32,
+    heads: u32,
+    dim: u32,
+    layers: u32,
+}
+
+impl Extent {
+    /// # Errors
+    /// The layers differ in heads or in D, or do not fit the hardware.
+    fn new(config: &Config, trace: &Trace) -> anyhow::Result<Self> {
+        let most = |f: fn(&Step) -> u32| trace.steps.iter().map(f).max().unwrap_or(0);
+        let extent = Extent {
+            tokens: most(|step| step.length),
+            heads: trace.steps[0].redo.len() as u32,
+            dim: trace.steps[0].head_dim,
+            layers: most(|step| step.layer) + 1,
+        };
+        let size = [extent.tokens, extent.heads, extent.dim];
+        fits(config, "the trace", size.map(|n| n as usize))?;
+        let same = |step: &Step| step.redo.len() as u32 == extent.heads && step.head_dim == extent.dim;
+        ensure!(
+            trace.steps.iter().all(same),
+            "the layers of the trace differ in heads or in D"
+        );
+        Ok(extent)
+    }
+}
+
+/// Puts random operands of every layer that the trace has into memory.
+fn load_layers(
+    run: &mut Recorder,
+    rng: &mut impl Rng,
     config: &Config,
     trace: &Trace,
-    seed: u64,
-    mut each: impl FnMut(&Step, &LayerCommand, &LayerResult),
-) -> anyhow::Result<Case> {
-    let most = |f: fn(&Step) -> u32| trace.steps.iter().map(f).max().unwrap_or(0);
-    let heads = trace.steps[0].redo.len() as u32;
-    let tokens = most(|step| step.length);
-    let dim = trace.steps[0].head_dim;
-    fits(config, "the trace", [tokens, heads, dim].map(|n| n as usize))?;
-    let same = |step: &Step| step.redo.len() as u32 == heads && step.head_dim == dim;
-    ensure!(
-        trace.steps.iter().all(same),
-        "the layers of the trace differ in heads or in D"
-    );
-
-    let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    let first = trace.steps[0].length;
-    let mut run = Recorder::new(config, vec![0; config.channels as usize], false);
-    let count = most(|step| step.layer) + 1;
+    extent: &Extent,
+) -> Vec<Option<Loaded>> {
+    let &Extent {
+        tokens, heads, dim, ..
+    } = extent;
     let align = SECTOR * u64::from(config.channels);
+    let first_query = trace.steps[0].length.saturating_sub(1);
     let mut base = 0;
-    let mut layers = Vec::new();
-    for index in 0..count {
-        let Some(step) = trace.steps.iter().find(|step| step.layer == index) else {
-            layers.push(None);
-            continue;
-        };
-        let (keys, _) = key_bits(step, config.width);
+    let mut load = |index: u32, step: &Step| {
+        let (keys, key_mode) = key_bits(step, config.width);
         let values = value_bits(step, config.width);
         let mut region = |vector: u64| {
             let region = Region {
@@ -323,123 +335,173 @@ pub fn record(
                 dim: dim as usize,
                 first,
                 bits,
-                data: (0..size).map(|_| uniform(&mut rng, bits)).collect(),
+                data: (0..size).map(|_| uniform(rng, bits)).collect(),
             }
         };
         let tensors = Tensors {
-            q: tensor(config.width, first.saturating_sub(1)),
+            q: tensor(config.width, first_query),
             k: tensor(keys.msb + keys.lsb, 0),
             v: tensor(values.msb, 0),
         };
         let none = Region::default();
-        run.load(&format!("q{index}"), &tensors.q, config.width, regions.q, none);
-        run.load(
-            &format!("k{index}"),
-            &tensors.k,
-            keys.msb,
-            regions.k_msb,
-            regions.k_lsb,
-        );
-        run.load(&format!("v{index}"), &tensors.v, values.msb, regions.v_msb, none);
-        layers.push(Some(Loaded {
+        for (name, tensor, msb_bits, msb, lsb) in [
+            ("q", &tensors.q, config.width, regions.q, none),
+            ("k", &tensors.k, keys.msb, regions.k_msb, regions.k_lsb),
+            ("v", &tensors.v, values.msb, regions.v_msb, none),
+        ] {
+            run.load(&format!("{name}{index}"), tensor, msb_bits, msb, lsb);
+        }
+        Loaded {
             tensors,
             regions,
             keys,
+            key_mode,
             values,
-        }));
+        }
+    };
+    (0..extent.layers)
+        .map(|index| {
+            let step = trace.steps.iter().find(|step| step.layer == index)?;
+            Some(load(index, step))
+        })
+        .collect()
+}
+
+/// What a step does before its rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// The first one: everything is new.
+    Sequence,
+    /// The first layer of a further token, which is appended.
+    Token,
+    /// Another layer of the same token.
+    Layer,
+}
+
+/// The command of a step; behind it only `after` tokens stay, if that is given.
+fn command(
+    step: &Step,
+    begins: Begins,
+    after: Option<u32>,
+    loaded: &Loaded,
+    factors: [Factor; 2],
+) -> LayerCommand {
+    // The last token of the list is the query: it stays.
+    let prune = |k: u32| Prune {
+        k: k as u16,
+        first: 0,
+        last: 1,
+    };
+    let fresh = begins == Begins::Sequence;
+    let new_token = begins != Begins::Layer;
+    let [scale, output] = factors;
+    LayerCommand {
+        tokens: TokenOps {
+            clear: fresh,
+            append: begins == Begins::Token,
+            reset: new_token,
+            prune_before: (new_token && step.keys < step.length).then(|| prune(step.keys)),
+            prune_after: after.map(prune),
+            ..TokenOps::default()
+        },
+        heads: HeadOps {
+            clear: fresh,
+            reset: fresh,
+            ..HeadOps::default()
+        },
+        mode: Mode::Generation,
+        causal: false,
+        query: step.length - 1,
+        head_dim: step.head_dim,
+        group: 1,
+        keys: Keys {
+            msb: loaded.keys.msb,
+            lsb: loaded.keys.lsb,
+            mode: loaded.key_mode,
+            threshold: 0,
+            mask: (0..)
+                .zip(&step.redo)
+                .filter_map(|(head, &redo)| redo.then_some(head))
+                .collect(),
+        },
+        values: Values {
+            msb: loaded.values.msb,
+            lsb: 0,
+            mode: ValueMode::Never,
+            ratio: (u64::from(step.values) * 65536 / u64::from(step.keys.max(1))).min(65536) as u32,
+        },
+        accumulate: Accumulate {
+            tokens: step.accumulate,
+            heads: true,
+            head_shift: 8,
+        },
+        scale,
+        output,
+        regions: loaded.regions.clone(),
     }
-    let scale = scale(&mut rng, trace, config.width);
-    let full = 2f64.powi(config.out_width as i32 - config.prob_width as i32 - config.width as i32);
+}
+
+/// Runs a trace on the golden model, on uniform random integers from `seed`, and writes it down as a case; `each` sees
+/// every layer as it is done.
+///
+/// # Errors
+/// The trace does not fit the hardware.
+pub fn record(
+    config: &Config,
+    trace: &Trace,
+    seed: u64,
+    mut each: impl FnMut(&Step, &LayerCommand, &LayerResult),
+) -> anyhow::Result<Case> {
+    let extent = Extent::new(config, trace)?;
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    let mut run = Recorder::new(config, vec![0; config.channels as usize], false);
+    let layers = load_layers(&mut run, &mut rng, config, trace, &extent);
+    let output = 2f64.powi(config.out_width as i32 - config.prob_width as i32 - config.width as i32);
+    let factors = [scale(&mut rng, trace, config.width), Factor::nearest(output)];
 
     run.write_state(StateWrite {
-        length: Some(first),
-        heads: Some(heads),
+        length: Some(trace.steps[0].length),
+        heads: Some(extent.heads),
         ..StateWrite::default()
     })?;
     let mut before: Option<&Step> = None;
     for step in &trace.steps {
+        let place = || format!("token {}, layer {}", step.token, step.layer);
         let loaded = layers[step.layer as usize]
             .as_ref()
             .with_context(|| format!("layer {} has no data", step.layer))?;
-        let (keys, mode) = key_bits(step, config.width);
         ensure!(
-            keys == loaded.keys && value_bits(step, config.width) == loaded.values,
-            "token {}, layer {}: the precision changes within the trace",
-            step.token,
-            step.layer
+            key_bits(step, config.width) == (loaded.keys, loaded.key_mode)
+                && value_bits(step, config.width) == loaded.values,
+            "{}: the precision changes within the trace",
+            place()
         );
-        let new_token = before.is_none_or(|before| before.token != step.token);
-        let fresh = before.is_none();
-        let all = run.state().length + u32::from(new_token && !fresh);
+        let begins = match before {
+            None => Begins::Sequence,
+            Some(before) if before.token != step.token => Begins::Token,
+            Some(_) => Begins::Layer,
+        };
+        let all = run.state().length + u32::from(begins == Begins::Token);
         ensure!(
             all == step.length,
             "token {}: the trace has {} tokens, not {all}",
             step.token,
             step.length
         );
-        // The last token of the list is the query: it stays.
-        let prune = |k: u32| Prune {
-            k: k as u16,
-            first: 0,
-            last: 1,
-        };
         let after = step
             .topk
-            .filter(|_| step.layer + 1 < count)
+            .filter(|_| step.layer + 1 < extent.layers)
             .or_else(|| next(trace, step).filter(|n| n.keys < step.keys).map(|n| n.keys));
-        let command = LayerCommand {
-            tokens: TokenOps {
-                clear: fresh,
-                append: new_token && !fresh,
-                reset: new_token,
-                prune_before: (new_token && step.keys < step.length).then(|| prune(step.keys)),
-                prune_after: after.map(prune),
-                ..TokenOps::default()
-            },
-            heads: HeadOps {
-                clear: fresh,
-                reset: fresh,
-                ..HeadOps::default()
-            },
-            mode: Mode::Generation,
-            causal: false,
-            query: step.length - 1,
-            head_dim: dim,
-            group: 1,
-            keys: Keys {
-                msb: keys.msb,
-                lsb: keys.lsb,
-                mode,
-                threshold: 0,
-                mask: (0..heads).filter(|&head| step.redo[head as usize]).collect(),
-            },
-            values: Values {
-                msb: loaded.values.msb,
-                lsb: 0,
-                mode: ValueMode::Never,
-                ratio: (u64::from(step.values) * 65536 / u64::from(step.keys.max(1))).min(65536) as u32,
-            },
-            accumulate: Accumulate {
-                tokens: step.accumulate,
-                heads: true,
-                head_shift: 8,
-            },
-            scale,
-            output: Factor::nearest(full),
-            regions: loaded.regions.clone(),
-        };
-        let result = run
-            .execute_on(&command, &loaded.tensors)
-            .with_context(|| format!("token {}, layer {}", step.token, step.layer))?;
+        let command = command(step, begins, after, loaded, factors);
+        let result = run.execute_on(&command, &loaded.tensors).with_context(place)?;
         let wrong = result
             .rows
             .iter()
             .find(|row| row.keys != step.keys || row.kept.len() as u32 != step.values.min(step.keys));
         ensure!(
             wrong.is_none(),
-            "token {}, layer {}: a row has {:?} keys and values, the trace {} and {}",
-            step.token,
-            step.layer,
+            "{}: a row has {:?} keys and values, the trace {} and {}",
+            place(),
             wrong.map(|row| (row.keys, row.kept.len())),
             step.keys,
             step.values
