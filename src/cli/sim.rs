@@ -118,7 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             )
         }
     };
-    let config = Config::try_from(case.config.clone())?;
+    let config = case.configuration()?;
     let job = Job {
         title,
         source,

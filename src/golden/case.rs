@@ -363,11 +363,12 @@ impl Case {
         }
     }
 
-    /// Runs the case again and compares every answer.
+    /// The configuration of the case, once everything is known to be what a case may hold.
     ///
     /// # Errors
-    /// A malformed case, or the first answer that differs: which event, which answer, both values.
-    pub fn check(&self) -> anyhow::Result<()> {
+    /// Another format or version, an illegal configuration, channel bases that do not fit it, a tensor that contradicts itself
+    /// or what it is loaded as.
+    pub fn configuration(&self) -> anyhow::Result<Config> {
         ensure!(
             self.format == Self::FORMAT,
             "`format` is `{}`, not `{}`",
@@ -393,6 +394,20 @@ impl Case {
             "channel base {} is not a multiple of {SECTOR}",
             odd.unwrap_or(&0)
         );
+        for (index, event) in self.events.iter().enumerate() {
+            if let Some(load) = &event.load {
+                self.tensor(load).with_context(|| format!("event {index}"))?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// Runs the case again and compares every answer.
+    ///
+    /// # Errors
+    /// A malformed case, or the first answer that differs: which event, which answer, both values.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let config = self.configuration()?;
         let mut run = Recorder::new(&config, self.channel_bases.clone(), true);
         for (index, event) in self.events.iter().enumerate() {
             self.step(&mut run, event)
