@@ -65,12 +65,7 @@ fn faults_are_noticed() {
         ("topk_filter", "<= left_here", "> left_here"),
     ];
     for (module, find, replace) in faults {
-        let fault = Mutant {
-            name: "fault",
-            module,
-            find,
-            replace,
-        };
+        let fault = Mutant::new("fault", module, find, replace);
         let rig = rig(&point("tiny"), Some(&fault));
         let noticed = (0..28).any(|seed| rig.soak(seed, 24).unwrap().is_err());
         assert!(noticed, "{fault}");

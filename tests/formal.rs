@@ -147,15 +147,8 @@ impl Proof {
     /// The proof finds a counterexample in the Verilog with a fault.
     #[track_caller]
     fn fails_with(&self, module: &'static str, find: &'static str, replace: &'static str) {
-        let (pass, text) = self.run(
-            Some(&Mutant {
-                name: "fault",
-                module,
-                find,
-                replace,
-            }),
-            &["prove"],
-        );
+        let fault = Mutant::new("fault", module, find, replace);
+        let (pass, text) = self.run(Some(&fault), &["prove"]);
         assert!(
             !pass && text.contains("returned FAIL"),
             "`{replace}` for `{find}` is not noticed:\n{text}"

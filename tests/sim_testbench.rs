@@ -183,6 +183,9 @@ fn faults_turn_a_testbench_red() {
     });
 }
 
+/// The core's memory as it is to be at the end.
+const EXPECTED: &str = "tb/vectors/spatten_top_expected.hex";
+
 /// The whole core, by register accesses from a file and by the C driver; a wrong expectation of either is noticed.
 #[test]
 fn the_core_runs_by_itself_and_by_its_driver() {
@@ -211,24 +214,9 @@ fn the_core_runs_by_itself_and_by_its_driver() {
     let memory = output.read("tb/vectors/spatten_top_memory.hex");
     let before: Vec<&str> = memory.lines().collect();
     for (what, target, file, written) in [
-        (
-            "an output",
-            "sim-spatten_top",
-            "tb/vectors/spatten_top_expected.hex",
-            true,
-        ),
-        (
-            "a stray write",
-            "sim-spatten_top",
-            "tb/vectors/spatten_top_expected.hex",
-            false,
-        ),
-        (
-            "an output",
-            "sim-spatten_top_driver",
-            "tb/vectors/spatten_top_expected.hex",
-            true,
-        ),
+        ("an output", "sim-spatten_top", EXPECTED, true),
+        ("a stray write", "sim-spatten_top", EXPECTED, false),
+        ("an output", "sim-spatten_top_driver", EXPECTED, true),
     ] {
         let line = |lines: &[&str]| {
             (0..lines.len())

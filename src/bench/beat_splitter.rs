@@ -2,8 +2,8 @@
 
 use super::fetchers::fetchers;
 use super::key_buffer::preset;
-use super::measure::{Measurement, Selection, gap, run};
-use super::{Bench, Mutant, Point, Random, Rig};
+use super::measure::{Measurement, Selection, at, gap, run};
+use super::{Bench, Mutant, Point, Random};
 use crate::config::Config;
 use crate::rtl::Interface;
 use crate::rtl::plane_fetcher::Shape;
@@ -162,10 +162,7 @@ impl Bench for BeatSplitter {
     ) -> anyhow::Result<Vec<Measurement>> {
         const PIECE: &str = "cycles/piece";
         const LATENCY: &str = "latency";
-        let mut measured = Vec::new();
-        for point in self.points()? {
-            progress(&point.name);
-            let rig = Rig::new(builder, &BeatSplitter, &point, None)?;
+        at(self.points()?, &BeatSplitter, builder, progress, |rig, point| {
             let config = &point.config;
             let depth = rig.interface().parameter("DEPTH");
             let mut random = Random::seed_from_u64(3);
@@ -181,15 +178,14 @@ impl Bench for BeatSplitter {
             if depth > 1 {
                 bounds.push((PIECE, 1.0));
             }
-            measured.push(Measurement {
+            Ok(Measurement {
                 setting: vec![("point", point.name.clone()), ("DEPTH", depth.to_string())],
                 figures: vec![
                     (PIECE, Some(gap(cycles))),
                     (LATENCY, Some((cycles[0] - outcome.accepted("push")[0]) as f64)),
                 ],
                 bounds,
-            });
-        }
-        Ok(measured)
+            })
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Bench of head importance: every operation in every order, equal ids at every distance.
 
-use super::measure::{Measurement, Selection, gap};
+use super::measure::{Measurement, Selection, at, gap};
 use super::token_importance::{presets, spread};
 use super::{Bench, Mutant, Point, Random, Rig, check, rows};
 use crate::config::Reset;
@@ -174,17 +174,9 @@ impl Bench for HeadImportance {
         _selection: &Selection,
         progress: &dyn Fn(&str),
     ) -> anyhow::Result<Vec<Measurement>> {
-        let points = self.points()?;
-        let measured = points
-            .iter()
-            .filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
-        measured
-            .map(|point| {
-                progress(&point.name);
-                let rig = Rig::new(builder, &HeadImportance, point, None)?;
-                measure(&rig, point)
-            })
-            .collect()
+        let points = self.points()?.into_iter();
+        let points = points.filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
+        at(points, &HeadImportance, builder, progress, measure)
     }
 
     fn rows_per_run(&self) -> usize {

@@ -1,7 +1,7 @@
 //! What a block's RTL does in steady state: figures by setting, each with the bound it is held to, if any.
 
-use super::check;
-use crate::sim::{Case, End, Library, Outcome, Pace, Pacing, Simulation};
+use super::{Bench, Point, Rig, check};
+use crate::sim::{Builder, Case, End, Library, Outcome, Pace, Pacing, Simulation};
 use anyhow::{anyhow, ensure};
 use serde::Serialize;
 use std::sync::Arc;
@@ -56,6 +56,24 @@ pub fn run(library: &Arc<Library>, case: &Case, pace: Pace) -> anyhow::Result<Ou
     check(case, &outcome).map_err(|finding| anyhow!("{}", finding.details.join("; ")))?;
     ensure!(outcome.end == End::Done, "the run did not end: {:?}", outcome.end);
     Ok(outcome)
+}
+
+/// What is measured of a bench at each of these points, in a rig built for it.
+///
+/// # Errors
+/// When a rig cannot be built or a point cannot be measured.
+pub fn at(
+    points: impl IntoIterator<Item = Point>,
+    bench: &'static dyn Bench,
+    builder: &Builder,
+    progress: &dyn Fn(&str),
+    measure: impl Fn(&Rig, &Point) -> anyhow::Result<Measurement>,
+) -> anyhow::Result<Vec<Measurement>> {
+    let measured = points.into_iter().map(|point| {
+        progress(&point.name);
+        measure(&Rig::new(builder, bench, &point, None)?, &point)
+    });
+    measured.collect()
 }
 
 /// Cycles from one event to the next, on average.

@@ -77,16 +77,8 @@ impl Bench for QkArray {
     }
 
     fn mutants(&self) -> Vec<Mutant> {
-        let in_module = |module| {
-            move |name, find, replace| Mutant {
-                name,
-                module,
-                find,
-                replace,
-            }
-        };
-        let array = in_module("qk_array");
-        let leaf = in_module("dot_product");
+        let array = Mutant::of("qk_array");
+        let leaf = Mutant::of("dot_product");
         vec![
             array(
                 "the first pass dropped",

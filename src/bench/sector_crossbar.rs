@@ -2,9 +2,9 @@
 
 use super::axi_memory::mix;
 use super::fetchers::{draw, fetchers};
-use super::measure::{Measurement, Selection, run};
+use super::measure::{Measurement, Selection, at, run};
 use super::rows::pick;
-use super::{Bench, Mutant, Point, Random, Rig, stand};
+use super::{Bench, Mutant, Point, Random, stand};
 use crate::rtl::plane_fetcher::Shape;
 use crate::rtl::{Direction, Field, Interface, Stream};
 use crate::sim::{Builder, Case, Design, Pace};
@@ -214,13 +214,10 @@ impl Bench for SectorCrossbar {
         progress: &dyn Fn(&str),
     ) -> anyhow::Result<Vec<Measurement>> {
         const RATE: &str = "cycles/sector/channel";
-        let mut measured = Vec::new();
-        for point in self.points()? {
-            if point.config.sector_window < 32 * point.config.channels {
-                continue; // too few slots for so many channels
-            }
-            progress(&point.name);
-            let rig = Rig::new(builder, &SectorCrossbar, &point, None)?;
+        // The others have too few slots for so many channels.
+        let points = self.points()?.into_iter();
+        let points = points.filter(|point| point.config.sector_window >= 32 * point.config.channels);
+        at(points, &SectorCrossbar, builder, progress, |rig, point| {
             let shape = Shape::new(&point.config);
             let mut case = Case::new(rig.interface());
             case.port("latency", 10);
@@ -235,13 +232,12 @@ impl Bench for SectorCrossbar {
             push_batch(&mut case, &shape, &beats, None);
             let outcome = run(&rig.library, &case, Pace::Always)?;
             let sectors = 2000.0 * ports as f64 / f64::from(point.config.channels);
-            measured.push(Measurement {
+            Ok(Measurement {
                 setting: vec![("point", point.name.clone())],
                 figures: vec![(RATE, Some(outcome.ones("busy") as f64 / sectors))],
                 bounds: vec![(RATE, 1.02)],
-            });
-        }
-        Ok(measured)
+            })
+        })
     }
 
     fn rows_per_run(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Bench of token importance: rows of every length, sweeps that fold and read under every guard, state operations in
 //! between.
 
-use super::measure::{Measurement, Selection, gap};
+use super::measure::{Measurement, Selection, at, gap};
 use super::rows::{self, Kind};
 use super::{Bench, Mutant, Point, Random, Rig, check};
 use crate::config::{PRESETS, Ram, Reset};
@@ -348,17 +348,9 @@ impl Bench for TokenImportance {
         _selection: &Selection,
         progress: &dyn Fn(&str),
     ) -> anyhow::Result<Vec<Measurement>> {
-        let points = self.points()?;
-        let measured = points
-            .iter()
-            .filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
-        measured
-            .map(|point| {
-                progress(&point.name);
-                let rig = Rig::new(builder, &TokenImportance, point, None)?;
-                measure(&rig, point)
-            })
-            .collect()
+        let points = self.points()?.into_iter();
+        let points = points.filter(|point| ["spatten", "edge"].contains(&point.name.as_str()));
+        at(points, &TokenImportance, builder, progress, measure)
     }
 
     fn rows_per_run(&self) -> usize {

@@ -249,6 +249,7 @@ impl Bench for ValueBuffer {
     fn mutants(&self) -> Vec<Mutant> {
         let mutant = Mutant::of("value_buffer");
         let reader = Mutant::of("ram_reader");
+        let queue = Mutant::of("pick_queue");
         vec![
             mutant(
                 "fill bank not switched",
@@ -398,24 +399,21 @@ impl Bench for ValueBuffer {
                 "& {PROB_W{s3_even_q[lane]}}",
                 "& {PROB_W{1'b1}}",
             ),
-            Mutant {
-                name: "pick lost as another leaves",
-                module: "pick_queue",
-                find: "move_enter = valid_q & ~(valid_q >> 1)",
-                replace: "move_enter = stay_enter",
-            },
-            Mutant {
-                name: "pick of the next row taken for one of this",
-                module: "pick_queue",
-                find: "stay_now = now_q | (stay_enter & {PLACES{push && push_now}})",
-                replace: "stay_now = now_q | (stay_enter & {PLACES{push}})",
-            },
-            Mutant {
-                name: "next row never at hand",
-                module: "pick_queue",
-                find: "(turn ? move_valid : move_now)",
-                replace: "move_now",
-            },
+            queue(
+                "pick lost as another leaves",
+                "move_enter = valid_q & ~(valid_q >> 1)",
+                "move_enter = stay_enter",
+            ),
+            queue(
+                "pick of the next row taken for one of this",
+                "stay_now = now_q | (stay_enter & {PLACES{push && push_now}})",
+                "stay_now = now_q | (stay_enter & {PLACES{push}})",
+            ),
+            queue(
+                "next row never at hand",
+                "(turn ? move_valid : move_now)",
+                "move_now",
+            ),
             mutant(
                 "prob and value out of step",
                 "prob_sent_q  <= (reader_valid || pass_picks) && prob_done",

@@ -1,9 +1,9 @@
 //! Bench of `vector_addresses`: sectors, ports and places of the vectors of a list.
 
 use super::fetchers::{draw, fetchers};
-use super::measure::{Measurement, Selection, gap, run};
+use super::measure::{Measurement, Selection, at, gap, run};
 use super::plane_fetcher::{Extra, id_beats, push_ids, push_job, some_list};
-use super::{Bench, Mutant, Point, Random, Rig, stand};
+use super::{Bench, Mutant, Point, Random, stand};
 use crate::config::Config;
 use crate::golden::plane_fetcher::{List, Planes};
 use crate::golden::planes::{SECTOR, plane_bytes};
@@ -351,41 +351,43 @@ impl Bench for VectorAddresses {
     ) -> anyhow::Result<Vec<Measurement>> {
         const GROUP: &str = "cycles/group";
         const LATENCY: &str = "latency";
-        let mut measured = Vec::new();
-        for point in self.points()? {
-            progress(&point.name);
-            let rig = Rig::new(builder, &VectorAddresses, &point, None)?;
-            let config = &point.config;
-            let mut case = Case::new(rig.interface());
-            let mut follower = Follower::new(config);
-            let slice = Shape::new(config).lanes * (config.head_dim / Config::MIN_HEAD_DIM);
-            for number in 0..200 {
-                let list = List {
-                    msb: Planes {
-                        base: 4 * number,
-                        stride: 4,
-                        count: 1,
-                    },
-                    m: 1,
-                    dim: Config::MIN_HEAD_DIM,
-                    ids: (0..slice.min(config.max_tokens)).collect(),
-                    ..List::default()
-                };
-                push_list(&mut case, config, &list, &Extra::default(), &mut follower);
-            }
-            let outcome = run(&rig.library, &case, Pace::Always)?;
-            let cycles = &outcome.output("group").cycles;
-            measured.push(Measurement {
-                setting: vec![("point", point.name.clone())],
-                figures: vec![
-                    (GROUP, Some(gap(cycles))),
-                    (LATENCY, Some((cycles[0] - outcome.accepted("id")[0]) as f64)),
-                ],
-                // Into the front end, through it, and through the FIFO of the stand.
-                bounds: vec![(GROUP, 1.0), (LATENCY, 1.0 + 8.0 + 1.0)],
-            });
-        }
-        Ok(measured)
+        at(
+            self.points()?,
+            &VectorAddresses,
+            builder,
+            progress,
+            |rig, point| {
+                let config = &point.config;
+                let mut case = Case::new(rig.interface());
+                let mut follower = Follower::new(config);
+                let slice = Shape::new(config).lanes * (config.head_dim / Config::MIN_HEAD_DIM);
+                for number in 0..200 {
+                    let list = List {
+                        msb: Planes {
+                            base: 4 * number,
+                            stride: 4,
+                            count: 1,
+                        },
+                        m: 1,
+                        dim: Config::MIN_HEAD_DIM,
+                        ids: (0..slice.min(config.max_tokens)).collect(),
+                        ..List::default()
+                    };
+                    push_list(&mut case, config, &list, &Extra::default(), &mut follower);
+                }
+                let outcome = run(&rig.library, &case, Pace::Always)?;
+                let cycles = &outcome.output("group").cycles;
+                Ok(Measurement {
+                    setting: vec![("point", point.name.clone())],
+                    figures: vec![
+                        (GROUP, Some(gap(cycles))),
+                        (LATENCY, Some((cycles[0] - outcome.accepted("id")[0]) as f64)),
+                    ],
+                    // Into the front end, through it, and through the FIFO of the stand.
+                    bounds: vec![(GROUP, 1.0), (LATENCY, 1.0 + 8.0 + 1.0)],
+                })
+            },
+        )
     }
 
     fn rows_per_run(&self) -> usize {

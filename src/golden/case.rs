@@ -396,7 +396,7 @@ impl Case {
         );
         for (index, event) in self.events.iter().enumerate() {
             if let Some(load) = &event.load {
-                self.tensor(load).with_context(|| format!("event {index}"))?;
+                self.sound(load).with_context(|| format!("event {index}"))?;
             }
         }
         Ok(config)
@@ -460,6 +460,20 @@ impl Case {
     /// When there is no such tensor, its shape, bits and elements contradict each other, or it does not fit what it is loaded
     /// as.
     pub fn tensor(&self, load: &Load) -> anyhow::Result<Tensor> {
+        let tensor = self.sound(load)?;
+        let [heads, rows, dim] = tensor.shape;
+        Ok(Tensor {
+            heads,
+            rows,
+            dim,
+            first: load.first_token,
+            bits: tensor.bits,
+            data: tensor.data.clone(),
+        })
+    }
+
+    /// The tensor of an event, once nothing is wrong with it.
+    fn sound(&self, load: &Load) -> anyhow::Result<&TensorData> {
         let name = &load.tensor;
         let tensor = self
             .tensors
@@ -511,14 +525,7 @@ impl Case {
             outside.unwrap_or(&0),
             tensor.bits
         );
-        Ok(Tensor {
-            heads,
-            rows,
-            dim,
-            first: load.first_token,
-            bits: tensor.bits,
-            data: tensor.data.clone(),
-        })
+        Ok(tensor)
     }
 }
 

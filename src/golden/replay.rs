@@ -197,7 +197,6 @@ struct Loaded {
     tensors: Tensors,
     regions: Regions,
     keys: Bits,
-    key_mode: KeyMode,
     values: Bits,
 }
 
@@ -306,7 +305,7 @@ fn load_layers(
     let first_query = trace.steps[0].length.saturating_sub(1);
     let mut base = 0;
     let mut load = |index: u32, step: &Step| {
-        let (keys, key_mode) = key_bits(step, config.width);
+        let (keys, _) = key_bits(step, config.width);
         let values = value_bits(step, config.width);
         let mut region = |vector: u64| {
             let region = Region {
@@ -355,7 +354,6 @@ fn load_layers(
             tensors,
             regions,
             keys,
-            key_mode,
             values,
         }
     };
@@ -383,6 +381,7 @@ fn command(
     step: &Step,
     begins: Begins,
     after: Option<u32>,
+    key_mode: KeyMode,
     loaded: &Loaded,
     factors: [Factor; 2],
 ) -> LayerCommand {
@@ -417,7 +416,7 @@ fn command(
         keys: Keys {
             msb: loaded.keys.msb,
             lsb: loaded.keys.lsb,
-            mode: loaded.key_mode,
+            mode: key_mode,
             threshold: 0,
             mask: (0..)
                 .zip(&step.redo)
@@ -467,12 +466,12 @@ pub fn record(
     let mut before: Option<&Step> = None;
     for step in &trace.steps {
         let place = || format!("token {}, layer {}", step.token, step.layer);
+        let (keys, key_mode) = key_bits(step, config.width);
         let loaded = layers[step.layer as usize]
             .as_ref()
             .with_context(|| format!("layer {} has no data", step.layer))?;
         ensure!(
-            key_bits(step, config.width) == (loaded.keys, loaded.key_mode)
-                && value_bits(step, config.width) == loaded.values,
+            keys == loaded.keys && value_bits(step, config.width) == loaded.values,
             "{}: the precision changes within the trace",
             place()
         );
@@ -492,7 +491,7 @@ pub fn record(
             .topk
             .filter(|_| step.layer + 1 < extent.layers)
             .or_else(|| next(trace, step).filter(|n| n.keys < step.keys).map(|n| n.keys));
-        let command = command(step, begins, after, loaded, factors);
+        let command = command(step, begins, after, key_mode, loaded, factors);
         let result = run.execute_on(&command, &loaded.tensors).with_context(place)?;
         let wrong = result
             .rows
