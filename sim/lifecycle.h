@@ -1,5 +1,5 @@
 // What every built model has in common: what it prints is kept, it is made, traced and freed. Needs `Sim`, made from a
-// seed, with a member `dut`. Called by src/sim/lifecycle.rs.
+// seed, with `open_trace` where VM_TRACE is set. Called by src/sim/lifecycle.rs.
 #pragma once
 
 // What the model prints is kept for the error message instead of going to the terminal.
@@ -33,7 +33,7 @@ void spatten_free(Sim* sim) { delete sim; }
 // Writes a VCD from now on; false when this build cannot.
 bool spatten_trace(Sim* sim, const char* path) {
 #if VM_TRACE
-    sim->dut.open_trace(path);
+    sim->open_trace(path);
     return true;
 #else
     (void)sim;

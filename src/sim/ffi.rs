@@ -1,4 +1,4 @@
-//! The C interface of a built library: mirrors `sim/stream_driver.h`.
+//! The C interface of a built library: mirrors `sim/stream_driver.cpp`.
 
 use super::Error;
 use super::lifecycle::Lifecycle;
@@ -81,7 +81,7 @@ impl Functions {
             library: path.to_owned(),
             why: source.to_string(),
         };
-        // SAFETY: the library was built by `Builder` from `sim/shim.cpp`, whose entry points have these types; its
+        // SAFETY: the library was built by `Builder` from `sim/stream_driver.cpp`, whose entry points have these types; its
         // initialisers only construct C++ statics.
         unsafe {
             let library = libloading::Library::new(path).map_err(error)?;

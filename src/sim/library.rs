@@ -11,8 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-pub(super) const DRIVER: &str = include_str!("../../sim/stream_driver.h");
-const ENTRY: &str = include_str!("../../sim/shim.cpp");
+/// What every driver begins with.
+pub(super) const MODEL: (&str, &str) = ("model.h", include_str!("../../sim/model.h"));
+/// Headers of the driver of streams, and itself.
+const STREAM_HEADERS: &[(&str, &str)] = &[
+    MODEL,
+    lifecycle::HEADER,
+    ("stream_driver.h", include_str!("../../sim/stream_driver.h")),
+];
+const STREAM_DRIVER: &str = include_str!("../../sim/stream_driver.cpp");
 
 /// Flags that the generated model, the driver and Verilator's run-time library are compiled with. Symbols stay
 /// private to each library, so that many can be loaded into one process.
@@ -70,12 +77,12 @@ pub enum Checks {
 
 /// What drives a model, in C++.
 pub(super) struct Shim<'a> {
-    /// Headers by name, those that are the same for every design.
-    pub driver: &'a [(&'a str, &'a str)],
-    /// The entry points.
-    pub entry: &'a str,
-    /// `dut.h`, which knows the ports.
-    pub header: String,
+    /// Headers by name.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Source that knows no design and is compiled once for all of them, or nothing.
+    pub apart: &'a str,
+    /// Source that is compiled with the model, after it.
+    pub source: &'a str,
     /// Whether the Verilog's assertions are there.
     pub checks: Checks,
 }
@@ -150,9 +157,9 @@ impl Builder {
             }
         }
         let shim = Shim {
-            driver: &[lifecycle::HEADER, ("stream_driver.h", DRIVER)],
-            entry: ENTRY,
-            header: shim::header(&design.interface, design.reset),
+            headers: STREAM_HEADERS,
+            apart: STREAM_DRIVER,
+            source: &shim::source(&design.interface, design.reset),
             checks: Checks::All,
         };
         let library = self.compiled(&design, &shim)?;
@@ -168,8 +175,8 @@ impl Builder {
     }
 
     fn key(&self, design: &Design, shim: &Shim) -> String {
-        let mut parts: Vec<String> = shim.driver.iter().map(|(_, text)| (*text).to_owned()).collect();
-        parts.extend([shim.entry, &shim.header, &design.top].map(ToString::to_string));
+        let mut parts: Vec<String> = shim.headers.iter().map(|(_, text)| (*text).to_owned()).collect();
+        parts.extend([shim.apart, shim.source, &design.top].map(ToString::to_string));
         parts.extend([shim.optimisation(), shim.verilator_flags()].map(ToString::to_string));
         parts.push(if design.trace { "trace" } else { "" }.to_owned());
         for (name, text) in &design.sources {
@@ -230,6 +237,10 @@ impl Builder {
 
     fn compile(&self, design: &Design, shim: &Shim, dir: &Path) -> Result<(), Error> {
         let runtime = self.runtime(design.trace)?;
+        let driver = match shim.apart {
+            "" => None,
+            source => Some(self.driver(design.trace, shim.headers, source)?),
+        };
         let prelude = self.prelude(design.trace, shim.optimisation())?;
         let mut command = Command::new(&self.verilator.program);
         command
@@ -251,8 +262,7 @@ impl Builder {
             top: design.top.clone(),
             log,
         })?;
-        write(dir, "dut.h", &shim.header)?;
-        for (name, text) in shim.driver {
+        for (name, text) in shim.headers {
             write(dir, name, text)?;
         }
         // One translation unit: the headers are the larger part of a small model.
@@ -269,13 +279,14 @@ impl Builder {
             .iter()
             .map(|name| format!("#include \"{name}\"\n"))
             .collect();
-        write(dir, "shim.cpp", &(unity + shim.entry))?;
+        write(dir, "shim.cpp", &(unity + shim.source))?;
         let mut command = self.compiler(dir, design.trace);
         command
             .arg(shim.optimisation())
             .arg("-include")
             .arg(prelude.join("prelude.h"))
             .args(["-shared", "-Wl,-Bsymbolic", "-o", LIBRARY, "shim.cpp"])
+            .args(driver.map(|driver| driver.join("driver.o")))
             .arg(runtime.join("out.o"))
             .arg("-pthread");
         run(&mut command).map_err(|log| Error::Compile {
@@ -306,6 +317,25 @@ impl Builder {
             ]);
             run(&mut command).map_err(|log| Error::Compile {
                 top: "verilated.h".into(),
+                log,
+            })
+        })
+    }
+
+    /// The directory with a driver that knows no design, as an object.
+    fn driver(&self, trace: bool, headers: &[(&str, &str)], source: &str) -> Result<PathBuf, Error> {
+        let mut parts = vec!["driver", LONG_RUNS, if trace { "trace" } else { "" }, source];
+        parts.extend(headers.iter().map(|(_, text)| *text));
+        self.once("driver", &self.digest(&parts), |dir| {
+            write(dir, "spatten_printf.h", PRINTF_HEADER)?;
+            write(dir, "driver.cpp", source)?;
+            for (name, text) in headers {
+                write(dir, name, text)?;
+            }
+            let mut command = self.compiler(dir, trace);
+            command.args([LONG_RUNS, "-include", "spatten_printf.h", "-c", "driver.cpp"]);
+            run(&mut command).map_err(|log| Error::Compile {
+                top: "the driver of streams".into(),
                 log,
             })
         })

@@ -3,7 +3,7 @@
 //! A [`Design`] (Verilog text plus the module's [`Interface`]) is compiled by a [`Builder`] into a [`Library`], once for
 //! each content. A [`Simulation`] is one instance of it; [`Simulation::run`] resets it, feeds a packed list of
 //! [`Beats`] into every input stream and collects the beats of every output stream with the cycle of each handshake.
-//! The loop over cycles runs in C++ (`sim/stream_driver.h`), which also holds the module to the stream rules: valid
+//! The loop over cycles runs in C++ (`sim/stream_driver.cpp`), which also holds the module to the stream rules: valid
 //! does not fall before ready, the payload stands while it waits, neither follows ready within the cycle, valid is low
 //! during reset.
 

@@ -1,8 +1,8 @@
-//! The part of the C++ shim that knows one module's ports; the rest is `sim/stream_driver.h` and `sim/shim.cpp`.
+//! The part of the C++ shim that knows one module's ports; the rest is `sim/stream_driver.cpp`.
 
-use super::beats::{Layout, field_words};
+use super::beats::field_words;
 use crate::config::Reset;
-use crate::rtl::{Direction, Field, Interface, Stream};
+use crate::rtl::{Direction, Field, Interface};
 use std::fmt::Write;
 
 /// Words of the packed plain ports of one direction.
@@ -15,111 +15,51 @@ pub(super) fn port_words(interface: &Interface, direction: Direction) -> usize {
         .sum()
 }
 
-/// The part of `dut.h` that every top has.
-pub(super) fn clock_and_reset(reset: Reset) -> String {
-    let port = reset.port();
-    let (active, asynchronous) = match reset {
-        Reset::SyncHigh => ("on", false),
-        Reset::SyncLow => ("!on", false),
-        Reset::AsyncHigh => ("on", true),
-        Reset::AsyncLow => ("!on", true),
-    };
-    format!(
-        "    static constexpr bool kAsyncReset = {asynchronous};
-    static CData& clock(Vdut& t) {{ return t.clk; }}
-    static void assert_reset(Vdut& t, bool on) {{ t.{port} = {active}; }}
-"
-    )
+/// Two things about a reset.
+pub(super) fn active_high_and_asynchronous(reset: Reset) -> (bool, bool) {
+    match reset {
+        Reset::SyncHigh => (true, false),
+        Reset::SyncLow => (false, false),
+        Reset::AsyncHigh => (true, true),
+        Reset::AsyncLow => (false, true),
+    }
 }
 
-/// The contents of `dut.h`: accessors from packed words to the ports of the Verilated class `Vdut`.
-pub(super) fn header(interface: &Interface, reset: Reset) -> String {
-    let clock_and_reset = clock_and_reset(reset);
-    let mut streams = String::new();
-    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+/// The source that tells the driver where the ports of the Verilated class `Vdut` are.
+pub(super) fn source(interface: &Interface, reset: Reset) -> String {
+    let (high, asynchronous) = active_high_and_asynchronous(reset);
+    let mut calls = format!("clock_and_reset(&t.clk, &t.{}, {high}, {asynchronous});\n", reset.port());
+    let mut call = |function: &str, arguments: String| {
+        let _ = writeln!(calls, "    dut->{function}({arguments});");
+    };
+    let port = |name: &str, field: &Field| format!("&t.{name}, {}", field.width);
     for stream in &interface.streams {
-        streams += &stream_type(stream);
-        match stream.direction {
-            Direction::In => inputs.push(format!("S_{}", stream.name)),
-            Direction::Out => outputs.push(format!("S_{}", stream.name)),
+        let name = &stream.name;
+        let function = match stream.direction {
+            Direction::In => "input",
+            Direction::Out => "output",
+        };
+        call(function, format!("\"{name}\", &t.{name}_valid, &t.{name}_ready"));
+        for field in &stream.fields {
+            call("field", port(&format!("{name}_{}", field.name), field));
         }
     }
-    let out_words = port_words(interface, Direction::Out);
-    let outs = || interface.ports.iter().filter(|p| p.0 == Direction::Out);
-    let ports_out = outs().count();
-    let tallies: String = outs()
-        .enumerate()
-        .map(|(index, (_, field))| format!("        spatten::tally(t.{}, ones[{index}]);\n", field.name))
-        .collect();
-    format!(
-        r#"#pragma once
-#include "Vdut.h"
-
-struct Dut : spatten::Wrapper<Vdut> {{
-    using Wrapper::Wrapper;
-    static constexpr unsigned kPortWordsOut = {out_words};
-    static constexpr unsigned kPortsOut = {ports_out};
-{clock_and_reset}{streams}    using Inputs = std::tuple<{}>;
-    using Outputs = std::tuple<{}>;
-    static void set_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] const uint32_t* w) {{
-{}    }}
-    static void get_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] uint32_t* w) {{
-{}    }}
-    static void tally_ports([[maybe_unused]] Vdut& t, [[maybe_unused]] uint64_t* ones) {{
-{tallies}    }}
-}};
-"#,
-        inputs.join(", "),
-        outputs.join(", "),
-        plain_ports(interface, Direction::In),
-        plain_ports(interface, Direction::Out),
-    )
-}
-
-fn stream_type(stream: &Stream) -> String {
-    let layout = Layout::new(stream);
-    let name = &stream.name;
-    let (mut body, verb) = match stream.direction {
-        Direction::In => (
-            "static void put(Vdut& t, const uint32_t* w) {\n".to_owned(),
-            "store",
-        ),
-        Direction::Out => ("static void get(Vdut& t, uint32_t* w) {\n".to_owned(), "load"),
-    };
-    for (index, field) in stream.fields.iter().enumerate() {
-        let port = format!("{name}_{}", field.name);
-        let _ = write!(body, "            ");
-        body += &access(verb, &port, field, layout.offset(index));
+    for (direction, field) in &interface.ports {
+        let function = match direction {
+            Direction::In => "port_in",
+            Direction::Out => "port_out",
+        };
+        call(function, port(&field.name, field));
     }
     format!(
-        r#"    struct S_{name} {{
-        static constexpr const char* kName = "{name}";
-        static constexpr unsigned kWords = {};
-        static CData& valid(Vdut& t) {{ return t.{name}_valid; }}
-        static CData& ready(Vdut& t) {{ return t.{name}_ready; }}
-        {body}        }}
-    }};
-"#,
-        layout.words()
+        r#"#include "Vdut.h"
+#include "stream_driver.h"
+
+spatten::Dut* spatten::make_dut(uint64_t seed) {{
+    auto* dut = new DutOf<Vdut>(seed);
+    Vdut& t = dut->top();
+    dut->{calls}    return dut;
+}}
+"#
     )
-}
-
-fn plain_ports(interface: &Interface, direction: Direction) -> String {
-    let verb = if direction == Direction::In {
-        "store"
-    } else {
-        "load"
-    };
-    let mut text = String::new();
-    let mut offset = 0;
-    for (_, field) in interface.ports.iter().filter(|p| p.0 == direction) {
-        text += "        ";
-        text += &access(verb, &field.name, field, offset);
-        offset += field_words(field);
-    }
-    text
-}
-
-fn access(verb: &str, port: &str, field: &Field, offset: usize) -> String {
-    format!("spatten::{verb}<{}>(t.{port}, w + {offset});\n", field.width)
 }

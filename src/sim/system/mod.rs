@@ -31,13 +31,14 @@ impl Builder {
     pub fn build_system(&self, design: &Design, checks: Checks) -> Result<Arc<SystemLibrary>, Error> {
         let ports = shim::Ports::of(&design.interface)?;
         let shim = Shim {
-            driver: &[
+            headers: &[
+                super::library::MODEL,
                 lifecycle::HEADER,
-                ("stream_driver.h", super::library::DRIVER),
                 ("system_driver.h", include_str!("../../../sim/system_driver.h")),
+                ("dut.h", &shim::header(&ports, design.reset)),
             ],
-            entry: include_str!("../../../sim/system_shim.cpp"),
-            header: shim::header(&ports, design.reset),
+            apart: "",
+            source: include_str!("../../../sim/system_shim.cpp"),
             checks,
         };
         let library = self.compiled(design, &shim)?;

@@ -5,7 +5,7 @@ use super::Error;
 use crate::config::Reset;
 use crate::rtl::Interface;
 use crate::rtl::spatten_top::SLAVE;
-use crate::sim::shim::clock_and_reset;
+use crate::sim::shim::active_high_and_asynchronous;
 use std::fmt::Write;
 
 /// What the driver must know of a top's AXI ports.
@@ -118,7 +118,8 @@ impl Ports {
 
 /// The contents of `dut.h`.
 pub(super) fn header(ports: &Ports, reset: Reset) -> String {
-    let clock_and_reset = clock_and_reset(reset);
+    let (high, asynchronous) = active_high_and_asynchronous(reset);
+    let (reset, active) = (reset.port(), if high { "on" } else { "!on" });
     let Ports {
         channels,
         data,
@@ -149,7 +150,10 @@ struct Dut : spatten::Wrapper<Vdut> {{
     static constexpr uint32_t kDataBytes = {bytes};
     static constexpr uint32_t kAddressBits = {address};
     static constexpr uint32_t kProbes = {probes};
-{probe}{clock_and_reset}    static bool irq(Vdut& t) {{ return t.irq; }}
+{probe}    static constexpr bool kAsyncReset = {asynchronous};
+    static CData& clock(Vdut& t) {{ return t.clk; }}
+    static void assert_reset(Vdut& t, bool on) {{ t.{reset} = {active}; }}
+    static bool irq(Vdut& t) {{ return t.irq; }}
     static void fault(Vdut& t, uint32_t n) {{ {set_fault} }}
 "#
     );
