@@ -17,7 +17,7 @@ use spatten_gen::sim::{Builder, Case, End, Pace, Pacing};
 
 /// Points of a block, and faults, that an ordinary run takes: building them is most of its time.
 const POINTS: usize = 3;
-const FAULTS: usize = 3;
+const FAULTS: usize = 2;
 
 /// The benches that the run takes: those of the blocks that `SPATTEN_BLOCKS` names, with commas between them, or all.
 fn benches() -> Vec<&'static dyn Bench> {

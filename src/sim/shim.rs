@@ -28,7 +28,10 @@ pub(super) fn active_high_and_asynchronous(reset: Reset) -> (bool, bool) {
 /// The source that tells the driver where the ports of the Verilated class `Vdut` are.
 pub(super) fn source(interface: &Interface, reset: Reset) -> String {
     let (high, asynchronous) = active_high_and_asynchronous(reset);
-    let mut calls = format!("clock_and_reset(&t.clk, &t.{}, {high}, {asynchronous});\n", reset.port());
+    let mut calls = format!(
+        "clock_and_reset(&t.clk, &t.{}, {high}, {asynchronous});\n",
+        reset.port()
+    );
     let mut call = |function: &str, arguments: String| {
         let _ = writeln!(calls, "    dut->{function}({arguments});");
     };

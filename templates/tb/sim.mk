@@ -26,12 +26,12 @@ BLOCKS := {{ blocks }}
 VERILATOR_DIR := build/$(subst /,_,$(VERILATOR))$(if $(WAVES),-waves)
 ICARUS_DIR    := build/$(subst /,_,$(IVERILOG))
 
-# Compiling takes longer than the runs do, so it does not optimise; what else the compiler is told is for g++ before
-# version 13 and harmless later. Builds of Verilator that were configured without a compiler do not say how a precompiled
-# header is included.
+# Compiling takes longer than the runs do, so it does not optimise, and only the largest models are split into files, each
+# of which takes the headers anew. What else the compiler is told is for g++ before version 13 and harmless later. Builds
+# of Verilator that were configured without a compiler do not say how a precompiled header is included.
 MODEL_FLAGS := OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0 CFG_CXXFLAGS_PCH_I=-include
 VERILATOR_FLAGS := --binary --timing --assert -O3 -fno-dfg --x-assign unique --x-initial unique -Wno-fatal -DSPATTEN_CHECKS \
-                   -CFLAGS "-std=c++20 -fcoroutines" $(if $(WAVES),--trace) -MAKEFLAGS "$(MODEL_FLAGS)"
+                   --output-split 150000 -CFLAGS "-std=c++20 -fcoroutines" $(if $(WAVES),--trace) -MAKEFLAGS "$(MODEL_FLAGS)"
 
 # Verilator's run-time library is compiled once for all blocks; a compiler cache in OBJCACHE is left to do that itself.
 OBJECTS ?= build/objects

@@ -1,5 +1,6 @@
 //! Cases: what is written comes back, and a check notices every answer that is changed.
 
+use rayon::prelude::*;
 use serde_json::Value;
 use spatten_gen::golden::case::Case;
 use spatten_gen::golden::random;
@@ -75,13 +76,13 @@ fn every_changed_answer_is_noticed() {
             *count += 1;
             *count % 101 == 1 || *count < 8
         });
-        for place in &places {
+        places.par_iter().for_each(|place| {
             let mut wrong = case.clone();
             let leaf = wrong.pointer_mut(place).unwrap();
             *leaf = changed(leaf);
             let noticed = parse(&wrong).is_none_or(|case| case.check().is_err());
             assert!(noticed, "seed {seed}: {place} went unnoticed");
-        }
+        });
         answers += places.len();
     }
     assert!(answers > 300, "{answers}");
