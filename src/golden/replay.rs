@@ -60,10 +60,13 @@ impl Trace {
     /// # Errors
     /// A column is missing, or a line is not as it should be; says which.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap_or("").trim().split(',').collect();
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let header = reader.headers().context("the trace is no CSV")?.clone();
         let column = |name: &str| {
-            let found = header.iter().position(|column| *column == name);
+            let found = header.iter().position(|column| column == name);
             found.with_context(|| format!("the trace has no column `{name}`"))
         };
         let names = [
@@ -86,15 +89,16 @@ impl Trace {
             .map(|name| column(name))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut steps: Vec<Step> = Vec::new();
-        for (index, line) in lines.enumerate() {
-            let fields: Vec<&str> = line.trim().split(',').collect();
+        for record in reader.records() {
+            let fields = record.context("the trace is no CSV")?;
+            let line = fields.position().map_or(0, csv::Position::line);
             // The last line names the run that the trace comes from.
             if fields.iter().skip(1).all(|field| field.is_empty()) {
                 continue;
             }
             let read = || -> anyhow::Result<(u32, Step)> {
                 let text = |i: usize| {
-                    let text = fields.get(columns[i]).copied();
+                    let text = fields.get(columns[i]);
                     text.with_context(|| format!("`{}` is missing", names[i]))
                 };
                 let number = |i: usize| -> anyhow::Result<f64> {
@@ -139,13 +143,12 @@ impl Trace {
                 };
                 Ok((whole(2)?, step))
             };
-            let (head, step) = read().with_context(|| format!("line {} of the trace", index + 2))?;
+            let (head, step) = read().with_context(|| format!("line {line} of the trace"))?;
             match steps.last_mut() {
                 Some(last) if (last.token, last.layer) == (step.token, step.layer) => {
                     ensure!(
                         head as usize == last.redo.len(),
-                        "line {} of the trace: head {head} is out of order",
-                        index + 2
+                        "line {line} of the trace: head {head} is out of order"
                     );
                     last.redo.extend(&step.redo);
                     last.topk = last.topk.or(step.topk);
@@ -156,16 +159,11 @@ impl Trace {
                     };
                     ensure!(
                         *last == same,
-                        "line {} of the trace: the heads of a layer differ",
-                        index + 2
+                        "line {line} of the trace: the heads of a layer differ"
                     );
                 }
                 _ => {
-                    ensure!(
-                        head == 0,
-                        "line {} of the trace: head {head} is out of order",
-                        index + 2
-                    );
+                    ensure!(head == 0, "line {line} of the trace: head {head} is out of order");
                     steps.push(step);
                 }
             }

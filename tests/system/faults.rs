@@ -85,7 +85,7 @@ fn every_fault_is_noticed() {
     for (number, fault) in (1u32..).zip(FAULTS) {
         let wanted = match &only {
             Some(text) => fault.name.contains(text.as_str()),
-            None => thorough() || number % 3 == 1,
+            None => thorough() || number % 5 == 1,
         };
         if !wanted {
             continue;
