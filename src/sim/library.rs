@@ -79,8 +79,8 @@ pub enum Checks {
 pub(super) struct Shim<'a> {
     /// Headers by name.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Source that knows no design and is compiled once for all of them, or nothing.
-    pub apart: &'a str,
+    /// Source that knows no design and is compiled once for all of them.
+    pub apart: Option<&'a str>,
     /// Source that is compiled with the model, after it.
     pub source: &'a str,
     /// Whether the Verilog's assertions are there.
@@ -158,7 +158,7 @@ impl Builder {
         }
         let shim = Shim {
             headers: STREAM_HEADERS,
-            apart: STREAM_DRIVER,
+            apart: Some(STREAM_DRIVER),
             source: &shim::source(&design.interface, design.reset),
             checks: Checks::All,
         };
@@ -176,7 +176,7 @@ impl Builder {
 
     fn key(&self, design: &Design, shim: &Shim) -> String {
         let mut parts: Vec<String> = shim.headers.iter().map(|(_, text)| (*text).to_owned()).collect();
-        parts.extend([shim.apart, shim.source, &design.top].map(ToString::to_string));
+        parts.extend([shim.apart.unwrap_or(""), shim.source, &design.top].map(ToString::to_string));
         parts.extend([shim.optimisation(), shim.verilator_flags()].map(ToString::to_string));
         parts.push(if design.trace { "trace" } else { "" }.to_owned());
         for (name, text) in &design.sources {
@@ -237,10 +237,10 @@ impl Builder {
 
     fn compile(&self, design: &Design, shim: &Shim, dir: &Path) -> Result<(), Error> {
         let runtime = self.runtime(design.trace)?;
-        let driver = match shim.apart {
-            "" => None,
-            source => Some(self.driver(design.trace, shim.headers, source)?),
-        };
+        let driver = shim
+            .apart
+            .map(|source| self.driver(design.trace, shim.headers, source));
+        let driver = driver.transpose()?;
         let prelude = self.prelude(design.trace, shim.optimisation())?;
         let mut command = Command::new(&self.verilator.program);
         command

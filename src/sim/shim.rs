@@ -15,7 +15,7 @@ pub(super) fn port_words(interface: &Interface, direction: Direction) -> usize {
         .sum()
 }
 
-/// Two things about a reset.
+/// Whether a reset is active high, and whether it is asynchronous.
 pub(super) fn active_high_and_asynchronous(reset: Reset) -> (bool, bool) {
     match reset {
         Reset::SyncHigh => (true, false),

@@ -177,7 +177,12 @@ pub fn sizes_that_do_not_fit(rig: &Rig) {
         assert!(host.drain().unwrap().is_empty());
         let mut command = only_command(&case).clone();
         (command.tokens.reset, command.heads.reset) = (false, false);
-        host.program(&command).unwrap();
+        let mut emptying = command.clone();
+        emptying.tokens.prune_before = Some(Prune {
+            k: 0,
+            first: 0,
+            last: 0,
+        });
         let offset = host.window(list);
         let most = if list == "token_list" { 48 } else { 4 };
         let bad: [&[u32]; 6] = [
@@ -195,8 +200,9 @@ pub fn sizes_that_do_not_fit(rig: &Rig) {
                 .collect();
             host.system.access(&writes).unwrap();
             host.poke(length, &[("value", 4)]).unwrap();
-            // Twice: a list that was refused is looked at again.
-            for _ in 0..2 {
+            // Twice: a list that was refused is looked at again. It is told before what the command would leave of it.
+            for command in [&command, &command, &emptying] {
+                host.program(command).unwrap();
                 host.ring().unwrap();
                 let codes = host.drain().unwrap();
                 assert_eq!(codes.len(), 1, "{list} {entries:?}");
@@ -204,6 +210,7 @@ pub fn sizes_that_do_not_fit(rig: &Rig) {
                 host.poke("control", &[("clear", 1)]).unwrap();
             }
         }
+        host.program(&command).unwrap();
         let most = if list == "token_list" { tokens } else { heads };
         host.poke(length, &[("value", most + 1)]).unwrap();
         host.ring().unwrap();

@@ -37,7 +37,7 @@ impl Builder {
                 ("system_driver.h", include_str!("../../../sim/system_driver.h")),
                 ("dut.h", &shim::header(&ports, design.reset)),
             ],
-            apart: "",
+            apart: None,
             source: include_str!("../../../sim/system_shim.cpp"),
             checks,
         };
