@@ -1,4 +1,5 @@
-// What drivers of Verilated models have in common: the model with its context, what it printed, and random numbers.
+// What drivers of Verilated models have in common: the model with its context and ports, what it printed, and random
+// numbers.
 #pragma once
 
 #include <cstdarg>
@@ -47,6 +48,39 @@ class Rng {  // xorshift64*
 
 class Violation : public std::runtime_error {
     using std::runtime_error::runtime_error;
+};
+
+// A port of a model. Verilator keeps up to 8, 16, 32 and 64 bits in an integer, more in words of 32, least significant
+// first. An integer's bytes are those of its words on every machine that this runs on.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ports are copied as bytes");
+
+class Port {
+  public:
+    Port(void* at, uint32_t bits)
+        : at_(static_cast<uint8_t*>(at)),
+          words_((bits + 31) / 32),
+          bytes_(bits <= 8 ? 1 : bits <= 16 ? 2 : words_ * 4),
+          last_(bits % 32 ? (1u << bits % 32) - 1 : ~0u) {}
+    uint32_t words() const { return words_; }
+    void store(const uint32_t* w) const {
+        const uint32_t last = w[words_ - 1] & last_;
+        const uint32_t before = (words_ - 1) * 4;
+        std::memcpy(at_, w, before);
+        std::memcpy(at_ + before, &last, bytes_ - before);
+    }
+    void load(uint32_t* w) const {
+        w[words_ - 1] = 0;
+        std::memcpy(w, at_, bytes_);
+    }
+    uint32_t ones() const {
+        uint32_t ones = 0;
+        for (uint32_t byte = 0; byte < bytes_; ++byte) ones += static_cast<uint32_t>(__builtin_popcount(at_[byte]));
+        return ones;
+    }
+
+  private:
+    uint8_t* at_;
+    uint32_t words_, bytes_, last_;  // last_: bits of the last word, a mask
 };
 
 // A Verilated model with its context.

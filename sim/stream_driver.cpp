@@ -18,7 +18,7 @@ struct SpPace {
 };
 
 struct SpInput {
-    const uint32_t* words;  // beats * Stream::kWords
+    const uint32_t* words;  // beats, each of Stream::words
     uint64_t beats;
     SpPace pace;
 };
@@ -64,34 +64,6 @@ struct SpResult {
 }
 
 namespace spatten {
-
-Port::Port(void* at, uint32_t bits)
-    : at_(at),
-      words_((bits + 31) / 32),
-      bytes_(bits <= 8 ? 1 : bits <= 16 ? 2 : words_ * 4),
-      last_(bits % 32 ? (1u << bits % 32) - 1 : ~0u) {}
-
-// An integer's bytes are those of its words, least significant first, on every machine that this runs on.
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ports are copied as bytes");
-
-void Port::store(const uint32_t* w) const {
-    const uint32_t last = w[words_ - 1] & last_;
-    const uint32_t before = (words_ - 1) * 4;
-    std::memcpy(at_, w, before);
-    std::memcpy(static_cast<char*>(at_) + before, &last, bytes_ - before);
-}
-
-void Port::load(uint32_t* w) const {
-    w[words_ - 1] = 0;
-    std::memcpy(w, at_, bytes_);
-}
-
-uint32_t Port::ones() const {
-    uint32_t ones = 0;
-    for (uint32_t byte = 0; byte < bytes_; ++byte)
-        ones += static_cast<uint32_t>(__builtin_popcount(static_cast<const uint8_t*>(at_)[byte]));
-    return ones;
-}
 
 void Stream::put(const uint32_t* w) const {
     for (const Port& field : fields) field.store(w), w += field.words();

@@ -8,21 +8,6 @@
 
 namespace spatten {
 
-// A port of a model. Verilator keeps up to 8, 16, 32 and 64 bits in an integer, more in words of 32, least significant
-// first.
-class Port {
-  public:
-    Port(void* at, uint32_t bits);
-    uint32_t words() const { return words_; }
-    void store(const uint32_t* w) const;
-    void load(uint32_t* w) const;
-    uint32_t ones() const;
-
-  private:
-    void* at_;
-    uint32_t words_, bytes_, last_;  // last_: bits of the last word, a mask
-};
-
 struct Stream {
     const char* name;
     CData *valid, *ready;

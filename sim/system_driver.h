@@ -75,29 +75,6 @@ struct SpActivity {
 
 namespace spatten {
 
-// Ports of up to 8, 16, 32 and 64 bits and wide ones, least significant word first.
-template <unsigned Bits, class T>
-inline void store(T& port, const uint32_t* w) {
-    if constexpr (Bits > 64) {
-        for (unsigned i = 0; i < (Bits + 31) / 32; ++i) port[i] = w[i];
-        if constexpr (Bits % 32) port[Bits / 32] &= (1u << Bits % 32) - 1;
-    } else {
-        uint64_t v = w[0];
-        if constexpr (Bits > 32) v |= static_cast<uint64_t>(w[1]) << 32;
-        if constexpr (Bits < 64) v &= (1ull << Bits) - 1;
-        port = static_cast<T>(v);
-    }
-}
-template <unsigned Bits, class T>
-inline void load(const T& port, uint32_t* w) {
-    if constexpr (Bits > 64) {
-        for (unsigned i = 0; i < (Bits + 31) / 32; ++i) w[i] = port[i];
-    } else {
-        w[0] = static_cast<uint32_t>(port);
-        if constexpr (Bits > 32) w[1] = static_cast<uint32_t>(static_cast<uint64_t>(port) >> 32);
-    }
-}
-
 constexpr uint32_t kSector = 32;
 enum : uint32_t { kOkay = 0, kSlvErr = 2, kDecErr = 3 };
 

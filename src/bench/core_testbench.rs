@@ -4,8 +4,8 @@
 use super::Random;
 use super::registers::Registers;
 use super::system::{Counts, code_of, image};
-use super::testbench::stamped;
-use crate::config::{Config, Reset};
+use super::testbench::{reset_signal, stamped};
+use crate::config::Config;
 use crate::golden::case::{Case, Executed, Outcome, Recorder, StateWrite};
 use crate::golden::command::*;
 use crate::golden::planes::{Image, Region, SECTOR, Tensor, plane_bytes};
@@ -502,15 +502,11 @@ pub fn files(config: &Config) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
             signal,
         });
     }
-    let reset = match config.reset {
-        Reset::SyncHigh | Reset::AsyncHigh => ("rst", "reset"),
-        Reset::SyncLow | Reset::AsyncLow => ("rst_n", "!reset"),
-    };
     ports.insert(
         0,
         PortView {
-            name: reset.0.into(),
-            signal: reset.1.into(),
+            name: config.reset.port().into(),
+            signal: reset_signal(config.reset).into(),
         },
     );
     let driven = |name: &str| {

@@ -223,13 +223,18 @@ fn stream_view(number: usize, beats: &Beats) -> StreamView<'_> {
     }
 }
 
+/// The testbench's `reset`, which is high in reset, as the port of a style takes it.
+pub(super) fn reset_signal(reset: Reset) -> &'static str {
+    if reset.active_high() { "reset" } else { "!reset" }
+}
+
 fn connections(config: &Config, case: &Case, streams: &[StreamView], ports: &[PortView]) -> Vec<Connection> {
     let connect = |port: String, signal: String| Connection { port, signal };
     let mut all = vec![connect("clk".into(), "clk".into())];
-    all.push(match config.reset {
-        Reset::SyncHigh | Reset::AsyncHigh => connect("rst".into(), "reset".into()),
-        Reset::SyncLow | Reset::AsyncLow => connect("rst_n".into(), "!reset".into()),
-    });
+    all.push(connect(
+        config.reset.port().into(),
+        reset_signal(config.reset).into(),
+    ));
     for (view, beats) in streams.iter().zip(case.streams()) {
         for signal in ["valid", "ready"] {
             let port = format!("{}_{signal}", view.name);

@@ -152,20 +152,24 @@ words! {
 }
 
 impl Reset {
+    /// Whether the core is in reset while the port is high.
+    pub fn active_high(self) -> bool {
+        matches!(self, Reset::SyncHigh | Reset::AsyncHigh)
+    }
+
+    /// Whether registers are reset without a clock edge.
+    pub fn asynchronous(self) -> bool {
+        matches!(self, Reset::AsyncHigh | Reset::AsyncLow)
+    }
+
     /// Name of the reset port.
     pub fn port(self) -> &'static str {
-        match self {
-            Reset::SyncHigh | Reset::AsyncHigh => "rst",
-            Reset::SyncLow | Reset::AsyncLow => "rst_n",
-        }
+        if self.active_high() { "rst" } else { "rst_n" }
     }
 
     /// Verilog expression that is true in reset.
     pub fn active(self) -> &'static str {
-        match self {
-            Reset::SyncHigh | Reset::AsyncHigh => "rst",
-            Reset::SyncLow | Reset::AsyncLow => "!rst_n",
-        }
+        if self.active_high() { "rst" } else { "!rst_n" }
     }
 }
 

@@ -33,10 +33,10 @@ struct ResetStyle {
 
 impl From<Reset> for ResetStyle {
     fn from(reset: Reset) -> Self {
-        let edge = match reset {
-            Reset::SyncHigh | Reset::SyncLow => "",
-            Reset::AsyncHigh => " or posedge rst",
-            Reset::AsyncLow => " or negedge rst_n",
+        let edge = match (reset.asynchronous(), reset.active_high()) {
+            (false, _) => "",
+            (true, true) => " or posedge rst",
+            (true, false) => " or negedge rst_n",
         };
         ResetStyle {
             port: reset.port(),

@@ -178,7 +178,7 @@ impl Builder {
         let mut parts: Vec<String> = shim.headers.iter().map(|(_, text)| (*text).to_owned()).collect();
         parts.extend([shim.apart.unwrap_or(""), shim.source, &design.top].map(ToString::to_string));
         parts.extend([shim.optimisation(), shim.verilator_flags()].map(ToString::to_string));
-        parts.push(if design.trace { "trace" } else { "" }.to_owned());
+        parts.push(traced(design.trace).to_owned());
         for (name, text) in &design.sources {
             parts.extend([name.clone(), text.clone()]);
         }
@@ -289,10 +289,7 @@ impl Builder {
             .args(driver.map(|driver| driver.join("driver.o")))
             .arg(runtime.join("out.o"))
             .arg("-pthread");
-        run(&mut command).map_err(|log| Error::Compile {
-            top: design.top.clone(),
-            log,
-        })?;
+        compile(&mut command, &design.top)?;
         // Only the library is needed from now on.
         for name in files()?.iter().filter(|name| *name != LIBRARY) {
             std::fs::remove_file(dir.join(name)).map_err(|e| Error::io(dir, e))?;
@@ -302,7 +299,7 @@ impl Builder {
 
     /// The directory with what every model includes first, precompiled.
     fn prelude(&self, trace: bool, optimisation: &str) -> Result<PathBuf, Error> {
-        let key = self.digest(&[PRELUDE, optimisation, if trace { "trace" } else { "" }]);
+        let key = self.digest(&[PRELUDE, optimisation, traced(trace)]);
         self.once("prelude", &key, |dir| {
             write(dir, "spatten_printf.h", PRINTF_HEADER)?;
             write(dir, "prelude.h", PRELUDE)?;
@@ -315,57 +312,53 @@ impl Builder {
                 "-o",
                 "prelude.h.gch",
             ]);
-            run(&mut command).map_err(|log| Error::Compile {
-                top: "verilated.h".into(),
-                log,
-            })
+            compile(&mut command, "verilated.h")
         })
     }
 
     /// The directory with a driver that knows no design, as an object.
     fn driver(&self, trace: bool, headers: &[(&str, &str)], source: &str) -> Result<PathBuf, Error> {
-        let mut parts = vec!["driver", LONG_RUNS, if trace { "trace" } else { "" }, source];
+        let mut parts = vec!["driver", LONG_RUNS, traced(trace), source];
         parts.extend(headers.iter().map(|(_, text)| *text));
         self.once("driver", &self.digest(&parts), |dir| {
-            write(dir, "spatten_printf.h", PRINTF_HEADER)?;
             write(dir, "driver.cpp", source)?;
             for (name, text) in headers {
                 write(dir, name, text)?;
             }
-            let mut command = self.compiler(dir, trace);
-            command.args([LONG_RUNS, "-include", "spatten_printf.h", "-c", "driver.cpp"]);
-            run(&mut command).map_err(|log| Error::Compile {
-                top: "the driver of streams".into(),
-                log,
-            })
+            self.objects(dir, trace, &["driver.cpp".into()], "the driver of streams")
         })
     }
 
     /// The directory with Verilator's run-time library as one object.
     fn runtime(&self, trace: bool) -> Result<PathBuf, Error> {
-        let key = self.digest(&["runtime", if trace { "trace" } else { "" }]);
+        let key = self.digest(&["runtime", traced(trace)]);
         self.once("verilated", &key, |dir| {
-            write(dir, "spatten_printf.h", PRINTF_HEADER)?;
             let mut parts = vec!["verilated", "verilated_threads"];
             if trace {
                 parts.push("verilated_vcd_c");
             }
-            let mut command = self.compiler(dir, trace);
-            command.args([LONG_RUNS, "-include", "spatten_printf.h", "-c"]);
-            for part in &parts {
-                command.arg(self.verilator.include.join(format!("{part}.cpp")));
-            }
+            let source = |part: &&str| self.verilator.include.join(format!("{part}.cpp"));
+            self.objects(
+                dir,
+                trace,
+                &parts.iter().map(source).collect::<Vec<_>>(),
+                "verilated",
+            )?;
             let mut link = Command::new(cxx());
             link.current_dir(dir).args(["-r", "-nostdlib", "-o", "out.o"]);
             link.args(parts.iter().map(|part| format!("{part}.o")));
-            for step in [&mut command, &mut link] {
-                run(step).map_err(|log| Error::Compile {
-                    top: "verilated".into(),
-                    log,
-                })?;
-            }
-            Ok(())
+            compile(&mut link, "verilated")
         })
+    }
+
+    /// Compiles sources that every model is linked to, as for long runs, each to an object in `dir`.
+    fn objects(&self, dir: &Path, trace: bool, sources: &[PathBuf], what: &str) -> Result<(), Error> {
+        write(dir, "spatten_printf.h", PRINTF_HEADER)?;
+        let mut command = self.compiler(dir, trace);
+        command
+            .args([LONG_RUNS, "-include", "spatten_printf.h", "-c"])
+            .args(sources);
+        compile(&mut command, what)
     }
 
     fn compiler(&self, dir: &Path, trace: bool) -> Command {
@@ -398,6 +391,19 @@ impl Builder {
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<(), Error> {
     std::fs::write(dir.join(name), text).map_err(|e| Error::io(&dir.join(name), e))
+}
+
+/// What a key says of a model that can write a VCD, and of its parts.
+fn traced(trace: bool) -> &'static str {
+    if trace { "trace" } else { "" }
+}
+
+/// Runs the compiler on what makes `top`.
+fn compile(command: &mut Command, top: &str) -> Result<(), Error> {
+    run(command).map_err(|log| Error::Compile {
+        top: top.to_owned(),
+        log,
+    })
 }
 
 /// Runs a tool to its end; what it printed when it fails.

@@ -15,19 +15,9 @@ pub(super) fn port_words(interface: &Interface, direction: Direction) -> usize {
         .sum()
 }
 
-/// Whether a reset is active high, and whether it is asynchronous.
-pub(super) fn active_high_and_asynchronous(reset: Reset) -> (bool, bool) {
-    match reset {
-        Reset::SyncHigh => (true, false),
-        Reset::SyncLow => (false, false),
-        Reset::AsyncHigh => (true, true),
-        Reset::AsyncLow => (false, true),
-    }
-}
-
 /// The source that tells the driver where the ports of the Verilated class `Vdut` are.
 pub(super) fn source(interface: &Interface, reset: Reset) -> String {
-    let (high, asynchronous) = active_high_and_asynchronous(reset);
+    let (high, asynchronous) = (reset.active_high(), reset.asynchronous());
     let mut calls = format!(
         "clock_and_reset(&t.clk, &t.{}, {high}, {asynchronous});\n",
         reset.port()

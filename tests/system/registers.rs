@@ -7,6 +7,13 @@ use spatten_gen::golden::command::*;
 use spatten_gen::golden::planes::Region;
 use spatten_gen::sim::system::{Access, MemoryModel};
 
+/// A prune that leaves no token.
+const NOTHING: Prune = Prune {
+    k: 0,
+    first: 0,
+    last: 0,
+};
+
 /// Every field of a command that can be wrong, made wrong; the error that must be reported.
 fn malformed(rig: &Rig) -> Vec<(&'static str, &'static str, LayerCommand)> {
     let config = &rig.config;
@@ -90,9 +97,8 @@ fn malformed(rig: &Rig) -> Vec<(&'static str, &'static str, LayerCommand)> {
     for query in [48, 49, 0xffff] {
         add("query", "query", &generate, &|c| c.query = query);
     }
-    let none = |k| Prune { k, first: 0, last: 0 };
     add("empty_tokens", "prune of tokens", &summarise, &|c| {
-        c.tokens.prune_before = Some(none(0));
+        c.tokens.prune_before = Some(NOTHING);
     });
     add("empty_heads", "prune of heads", &summarise, &|c| {
         c.heads.prune_before = Some(HeadPrune { k: 0 });
@@ -178,11 +184,7 @@ pub fn sizes_that_do_not_fit(rig: &Rig) {
         let mut command = only_command(&case).clone();
         (command.tokens.reset, command.heads.reset) = (false, false);
         let mut emptying = command.clone();
-        emptying.tokens.prune_before = Some(Prune {
-            k: 0,
-            first: 0,
-            last: 0,
-        });
+        emptying.tokens.prune_before = Some(NOTHING);
         let offset = host.window(list);
         let most = if list == "token_list" { 48 } else { 4 };
         let bad: [&[u32]; 6] = [

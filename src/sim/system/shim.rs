@@ -5,7 +5,6 @@ use super::Error;
 use crate::config::Reset;
 use crate::rtl::Interface;
 use crate::rtl::spatten_top::SLAVE;
-use crate::sim::shim::active_high_and_asynchronous;
 use std::fmt::Write;
 
 /// What the driver must know of a top's AXI ports.
@@ -118,8 +117,9 @@ impl Ports {
 
 /// The contents of `dut.h`.
 pub(super) fn header(ports: &Ports, reset: Reset) -> String {
-    let (high, asynchronous) = active_high_and_asynchronous(reset);
-    let (reset, active) = (reset.port(), if high { "on" } else { "!on" });
+    let asynchronous = reset.asynchronous();
+    let active = if reset.active_high() { "on" } else { "!on" };
+    let reset = reset.port();
     let Ports {
         channels,
         data,
@@ -136,7 +136,7 @@ pub(super) fn header(ports: &Ports, reset: Reset) -> String {
     let probe = match probes {
         0 => String::new(),
         _ => format!(
-            "    static void probe(Vdut& t, uint32_t* w) {{ spatten::load<{}>(t.probe, w); }}\n",
+            "    static void probe(Vdut& t, uint32_t* w) {{ spatten::Port(&t.probe, {}).load(w); }}\n",
             16 * probes
         ),
     };
@@ -182,8 +182,8 @@ struct Dut : spatten::Wrapper<Vdut> {{
         let _ = writeln!(
             text,
             "        static uint64_t wstrb(T& t) {{ return t.{p}wstrb; }}\n        \
-             static void get_wdata(T& t, uint32_t* w) {{ spatten::load<{data}>(t.{p}wdata, w); }}\n        \
-             static void put_rdata(T& t, const uint32_t* w) {{ spatten::store<{data}>(t.{p}rdata, w); }}"
+             static void get_wdata(T& t, uint32_t* w) {{ spatten::Port(&t.{p}wdata, {data}).load(w); }}\n        \
+             static void put_rdata(T& t, const uint32_t* w) {{ spatten::Port(&t.{p}rdata, {data}).store(w); }}"
         );
         for name in ["rid", "bid"] {
             let mask = if *id >= 64 {
