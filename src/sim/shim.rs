@@ -17,14 +17,15 @@ pub(super) fn port_words(interface: &Interface, direction: Direction) -> usize {
 
 /// The source that tells the driver where the ports of the Verilated class `Vdut` are.
 pub(super) fn source(interface: &Interface, reset: Reset) -> String {
-    let (high, asynchronous) = (reset.active_high(), reset.asynchronous());
-    let mut calls = format!(
-        "clock_and_reset(&t.clk, &t.{}, {high}, {asynchronous});\n",
-        reset.port()
-    );
+    let mut calls = String::new();
     let mut call = |function: &str, arguments: String| {
         let _ = writeln!(calls, "    dut->{function}({arguments});");
     };
+    let (port, high, asynchronous) = (reset.port(), reset.active_high(), reset.asynchronous());
+    call(
+        "clock_and_reset",
+        format!("&t.clk, &t.{port}, {high}, {asynchronous}"),
+    );
     let port = |name: &str, field: &Field| format!("&t.{name}, {}", field.width);
     for stream in &interface.streams {
         let name = &stream.name;
@@ -51,7 +52,7 @@ pub(super) fn source(interface: &Interface, reset: Reset) -> String {
 spatten::Dut* spatten::make_dut(uint64_t seed) {{
     auto* dut = new DutOf<Vdut>(seed);
     Vdut& t = dut->top();
-    dut->{calls}    return dut;
+{calls}    return dut;
 }}
 "#
     )
